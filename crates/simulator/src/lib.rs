@@ -1,0 +1,1 @@
+//! The other side, for trial and test.

@@ -1,0 +1,1 @@
+//! What an SMS is. Pure: no I/O, no clock, no async.

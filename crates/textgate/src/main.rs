@@ -1,0 +1,2 @@
+//! The self-hosted SMS gateway for one-time passcodes and alerts.
+fn main() {}
