@@ -1,1 +1,19 @@
-//! How an SMS leaves.
+//! How an SMS leaves: plugins, their fields, and the gateways built from them.
+//!
+//! A plugin declares its settings as a list of fields and builds a [`Gateway`] from them. A gateway pulls
+//! [`Submission`]s from the [`Work`] it is given, talks to its provider, and hands every one back with exactly one
+//! [`Outcome`]. This room knows `sms` and the providers' protocols; it never names dispatch or the store.
+
+mod fields;
+mod network;
+mod plugin;
+mod receipt;
+mod submission;
+mod work;
+
+pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
+pub use network::NetworkGuard;
+pub use plugin::{BuildError, Environment, Plugin, Plugins};
+pub use receipt::{Inbound, Receipt, canonical_id};
+pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
+pub use work::{Gateway, Health, NotKept, Stop, Work};

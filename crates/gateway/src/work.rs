@@ -1,0 +1,77 @@
+//! The border between a gateway and whoever gives it work.
+
+use crate::{Inbound, Outcome, Plan, PlanError, Receipt, Submission};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// One configured account at a provider.
+///
+/// A gateway *pulls*: it takes as many submissions as its window has room for, so that a passcode that arrives
+/// while texts wait is the next to be taken, and nothing queues behind a slow provider.
+pub trait Gateway: Send + Sync + 'static {
+    /// How this gateway would send the text: segments and encoding. Pure and quick; called for each accepted message.
+    fn plan(&self, text: &str) -> Result<Plan, PlanError>;
+
+    /// Works until told to stop: takes submissions, hands each back with one outcome, reports receipts. Returns
+    /// after the drain. Reconnects by itself; never returns because of a provider's fault, and never panics.
+    fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()>;
+}
+
+/// Where a gateway gets its submissions and leaves what came of them. Bound to that one gateway.
+pub trait Work: Send + Sync + 'static {
+    /// Moves up to `room` waiting submissions into `into`, passcodes first. Never blocks.
+    fn take(&self, room: usize, into: &mut Vec<Box<Submission>>);
+
+    /// Wakes one waiter when there is something to take (and the next, as long as something is left). Arm it
+    /// (`notified()`) before calling [`take`](Self::take), so that nothing is missed.
+    fn ready(&self) -> &Notify;
+
+    /// Hands submissions back with their outcomes; empties the list. Never blocks.
+    fn done(&self, finished: &mut Vec<(Box<Submission>, Outcome)>);
+
+    /// Keeps receipts. Answer the provider only after this: an error means that it should send them again.
+    fn receipts(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), NotKept>>;
+
+    /// Keeps a message that a phone sent, under the same promise.
+    fn inbound(&self, inbound: Inbound) -> BoxFuture<'_, Result<(), NotKept>>;
+
+    /// Tells how the gateway is. `Down` lets waiting messages go to another gateway.
+    fn health(&self, health: Health);
+}
+
+/// How a gateway is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Trying to reach the provider for the first time, or again.
+    Connecting,
+    /// Ready, with room for this many unanswered submissions.
+    Up {
+        /// The window over all connections.
+        window: u32,
+    },
+    /// Cannot send.
+    Down {
+        /// Why; `is_account` means that a person has to change credentials or pay.
+        reason: String,
+        /// Whether the provider refused the account.
+        is_account: bool,
+    },
+}
+
+/// What could not be kept now; the provider should send it again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not kept: {0}")]
+pub struct NotKept(pub String);
+
+/// How a gateway is told to stop.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// Cancelled when nothing more is to be taken.
+    pub token: CancellationToken,
+    /// How long, from then on, answers to what was already written are awaited. What is still unanswered goes back as
+    /// `Uncertain`, what was not written as `Unavailable`.
+    pub drain: Duration,
+}
