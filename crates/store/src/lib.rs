@@ -1,1 +1,22 @@
-//! What survives.
+//! What survives: one trait of whole operations, each one transaction, and the stores behind it.
+//!
+//! Nothing else writes SQL. This room knows `sms` and nobody above it: it keeps what dispatch decided, and decides by
+//! itself only what must be decided inside the transaction (credits, idempotency).
+
+mod directory;
+mod error;
+mod message;
+mod seal;
+mod store;
+
+pub use directory::{
+    Allocation, ApiKeyRecord, AuditEntry, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey,
+    NewGateway, Role, SmsSettings, VirtualServer,
+};
+pub use error::StoreError;
+pub use message::{
+    Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
+    StoredMessage, Transition,
+};
+pub use seal::{Purpose, SealError, Sealer};
+pub use store::{Answer, CommitStats, Store};

@@ -1,0 +1,97 @@
+//! The trait that every store implements, and that one contract test holds it to.
+
+use crate::*;
+use futures_util::future::BoxFuture;
+use std::path::PathBuf;
+use std::time::Duration;
+use textgate_sms::{MessageId, MessageState, VsId};
+
+/// Shorthand for what operations return.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Whole operations in the domain's words; each one is one transaction, and has happened, durably, when its future
+/// is ready with `Ok`.
+pub trait Store: Send + Sync + 'static {
+    /// Accepts messages, each on its own: charges all its payers, or refuses it. Answers in order. Many callers'
+    /// messages share one commit. [`StoreError::Busy`] when too many wait for theirs.
+    fn accept(&self, messages: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>>;
+
+    /// Records attempts and changes of state, in order. Never refuses and never forgets: on a full disk it is tried again until
+    /// it is done. Need not be awaited. A state that is already final is not changed (only the event is added).
+    fn record(&self, finished: Vec<Finished>) -> Answer<'_, ()>;
+
+    /// Records receipts: finds the message of each by gateway and candidate id, adds the event, and changes `sent` to `delivered`
+    /// when all segments are, or to `undelivered` when one is not. One that matches nothing is kept
+    /// for a while, and applied when `record` brings its id. Answers what each did (`None`: kept for later).
+    fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>>;
+
+    /// Keeps messages that phones sent.
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()>;
+
+    /// Cancels a message of this virtual server if it is unfinished, with refund and erased text. Answers its state afterwards and
+    /// whether this call changed it; `None` if there is no such message.
+    fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>>;
+
+    /// Messages in state `accepted`, by id, after this one: what a restart has to send again.
+    fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>>;
+
+    /// When and which: all `scheduled` messages, by time due, beginning after this one. Only times and ids, so that
+    /// many cost little.
+    fn scheduled(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<(i64, MessageId)>>;
+
+    /// Moves these scheduled messages to `accepted` and answers those that were still scheduled.
+    fn release(&self, ids: Vec<MessageId>, at_ms: i64) -> Answer<'_, Vec<StoredMessage>>;
+
+    /// One message of this virtual server.
+    fn message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredMessage>>;
+
+    /// A page of this virtual server's messages, the newest first, older than `before`.
+    fn messages(&self, vs: VsId, filter: Filter, before: Option<MessageId>, limit: usize)
+    -> Answer<'_, Page>;
+
+    /// Everything but messages. Read once at start and after each change.
+    fn directory(&self) -> Answer<'_, Directory>;
+
+    /// Makes these changes, all or none, and writes the audit log. Answers the directory afterwards.
+    fn change(&self, actor: String, at_ms: i64, changes: Vec<Change>) -> Answer<'_, Directory>;
+
+    /// Credits of one virtual server.
+    fn credits(&self, vs: VsId) -> Answer<'_, Credits>;
+
+    /// Credits of all virtual servers.
+    fn all_credits(&self) -> Answer<'_, Vec<(VsId, Credits)>>;
+
+    /// Allocations given to a virtual server, the newest first.
+    fn ledger(&self, vs: VsId, limit: usize) -> Answer<'_, Vec<LedgerEntry>>;
+
+    /// Who changed what, the newest first.
+    fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;
+
+    /// The newest id in the store: ids go on from there.
+    fn newest(&self) -> Answer<'_, MessageId>;
+
+    /// Deletes finished messages older than this and idempotency keys, receipts without a message and receipt ids past their time, at
+    /// most `limit` messages at once. Answers how many messages went.
+    fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
+
+    /// Erases texts of finished messages that ended before this. Answers how many.
+    fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize>;
+
+    /// Writes a complete copy to a new file while everything goes on.
+    fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
+
+    /// Whether the last write worked; the error if not.
+    fn health(&self) -> Result<(), StoreError>;
+
+    /// Writes all that waits, then closes.
+    fn close(&self) -> Answer<'_, ()>;
+}
+
+/// What one commit cost: handed to the observer given when the store was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct CommitStats {
+    /// From the start of the transaction to the end of the sync.
+    pub took: Duration,
+    /// How many operations shared it.
+    pub operations: usize,
+}
