@@ -8,6 +8,10 @@ use textgate_sms::{GatewayId, VsId};
 pub struct Directory {
     /// Rises by one with each change.
     pub version: u64,
+    /// The lowest number no virtual server ever had.
+    pub next_vs: u32,
+    /// The lowest number no gateway ever had.
+    pub next_gateway: u32,
     /// All virtual servers; the root is always there.
     pub virtual_servers: Vec<VirtualServer>,
     /// Settings of those that have any.
@@ -45,7 +49,7 @@ pub struct SmsSettings {
 }
 
 /// A configured gateway.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayRecord {
     /// Its number, never used twice.
     pub id: GatewayId,
