@@ -1,0 +1,441 @@
+//! What callers hand in and get back: plain types that serialise to the API's JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use textgate_gateway::Problem;
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, ReceiptState, VsId};
+use textgate_store::{Credits, Role};
+
+/// A message that somebody wants sent.
+#[derive(Clone, Default)]
+pub struct Request {
+    /// The number as given: only digits, beginning with a country code.
+    pub to: String,
+    /// The text.
+    pub text: String,
+    /// What it is for; `None` is `text`.
+    pub kind: Option<Kind>,
+    /// Another sender than the gateway's own.
+    pub sender: Option<String>,
+    /// Flash; `None`: as set.
+    pub flash: Option<bool>,
+    /// Overwrite: `None`: as set, 0 is off, 1 to 7 the type.
+    pub overwrite: Option<u8>,
+    /// How long it is worth sending (s); `None`: 300 for `otp`, 86,400 for `alert`, 172,800 for `text`.
+    pub validity_s: Option<u32>,
+    /// When to send it (Unix time, ms); `None`: at once.
+    pub send_at_ms: Option<i64>,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// The caller's protection against sending twice.
+    pub idempotency_key: Option<String>,
+}
+
+/// A message that was accepted: it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Its id.
+    pub id: MessageId,
+    /// Where it stands: `accepted` or `scheduled`; for a repeated request, where it stands by now.
+    pub state: MessageState,
+    /// Its segments.
+    pub segments: u8,
+    /// Its encoding.
+    pub encoding: String,
+    /// The same request was accepted before under its idempotency key.
+    pub is_duplicate: bool,
+}
+
+/// Why a message was not accepted. Nothing was kept and nothing charged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request is wrong; each problem names its field.
+    #[error("the message cannot be sent as it is")]
+    Invalid(Vec<Problem>),
+    /// Mode Default, and the service provider has not allocated enough SMS credits.
+    #[error(
+        "not enough SMS credits: this message needs {needed} and {remaining} remain; ask your service provider to allocate more, or select Custom in the SMS settings"
+    )]
+    NoCredits {
+        /// Segments of this message.
+        needed: u8,
+        /// Credits left.
+        remaining: u64,
+    },
+    /// No gateway is set for this virtual server, nor above it.
+    #[error("no SMS gateway is configured: select Custom in the SMS settings and add a gateway, or ask your service provider for SMS credits")]
+    NotConfigured,
+    /// The Idempotency-Key belongs to a different request.
+    #[error("this Idempotency-Key was used for a different request; use a new key for a new message")]
+    IdempotencyConflict,
+    /// Too much is waiting already.
+    #[error("too many messages are waiting; try again in a moment")]
+    Busy,
+    /// The store cannot write.
+    #[error("the message could not be stored; try again in a moment")]
+    StoreUnavailable,
+    /// The program is stopping.
+    #[error("the server is stopping; try again in a moment")]
+    Stopping,
+}
+
+/// A message as its owner sees it.
+#[derive(Clone, Serialize)]
+pub struct MessageView {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: MessageState,
+    /// Where it goes.
+    pub to: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// The text; `None` once erased, and in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The sender asked for.
+    pub sender: Option<String>,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// Segments.
+    pub segments: u8,
+    /// Encoding.
+    pub encoding: String,
+    /// When it was accepted (Unix time, ms).
+    pub accepted_ms: i64,
+    /// When it is or was due.
+    pub send_at_ms: Option<i64>,
+    /// When its validity ends.
+    pub expires_ms: i64,
+    /// When its status last changed.
+    pub changed_ms: i64,
+    /// Each change, oldest first.
+    pub history: Vec<StateView>,
+    /// Each attempt, oldest first.
+    pub attempts: Vec<AttemptView>,
+    /// Each receipt, oldest first.
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// A change of state.
+#[derive(Debug, Clone, Serialize)]
+pub struct StateView {
+    /// To what.
+    pub status: MessageState,
+    /// When (Unix time, ms).
+    pub at_ms: i64,
+    /// Why.
+    pub reason: String,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttemptView {
+    /// The gateway's name; its number where it has been removed since.
+    pub gateway: String,
+    /// When (Unix time, ms).
+    pub at_ms: i64,
+    /// How long it took (ms).
+    pub took_ms: u32,
+    /// What it came to.
+    pub outcome: OutcomeClass,
+    /// Why.
+    pub detail: String,
+    /// The provider's ids.
+    pub provider_ids: Vec<String>,
+}
+
+/// One receipt.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReceiptView {
+    /// The gateway's name.
+    pub gateway: String,
+    /// When (Unix time, ms).
+    pub at_ms: i64,
+    /// Which segment, from 1.
+    pub segment: u8,
+    /// What it says.
+    pub status: ReceiptState,
+    /// The provider's error code.
+    pub error: Option<String>,
+}
+
+/// A page of messages.
+#[derive(Clone, Serialize)]
+pub struct MessagePage {
+    /// The newest first, without texts.
+    pub messages: Vec<MessageView>,
+    /// Pass it as the cursor for the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Mode of the SMS settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Through the service provider's gateway, paid with SMS credits.
+    #[default]
+    Default,
+    /// Through own gateways.
+    Custom,
+}
+
+/// What to do when a gateway took a message and did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUncertain {
+    /// Send it by the next gateway: it may arrive twice.
+    #[default]
+    Failover,
+    /// Count it as sent: it may not arrive.
+    Sent,
+}
+
+/// SMS settings as they come in. In gateway settings, a secret that is blank or left out keeps its value; `null` clears it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsInput {
+    /// Default or Custom.
+    pub mode: Mode,
+    /// SMS Mobile Number: where Test sends to.
+    #[serde(default)]
+    pub test_number: Option<String>,
+    /// How long a gateway may be silent before the next one is tried (ms, 100 to 600,000); 3,000 where left out.
+    #[serde(default)]
+    pub failover_after_ms: Option<u32>,
+    /// What happens to a message without an answer.
+    #[serde(default)]
+    pub on_uncertain: OnUncertain,
+    /// Primary, failover, and so on (at most 8).
+    #[serde(default, alias = "gateway")]
+    pub gateways: Vec<GatewayInput>,
+}
+
+/// One gateway as it comes in.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayInput {
+    /// Its name, unique within the virtual server; `primary`, `failover`, `failover-2` where left out.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its plugin's name.
+    pub plugin: String,
+    /// Its settings, by the plugin's field names.
+    #[serde(default)]
+    pub settings: Value,
+}
+
+/// SMS settings as they are shown: never with a secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct SettingsView {
+    /// Default or Custom.
+    pub mode: Mode,
+    /// SMS Mobile Number.
+    pub test_number: Option<String>,
+    /// How long a gateway may be silent (ms).
+    pub failover_after_ms: u32,
+    /// What happens to a message without an answer.
+    pub on_uncertain: OnUncertain,
+    /// Primary first.
+    pub gateways: Vec<GatewayView>,
+    /// Why mode Default cannot be used now, where it cannot.
+    pub default_unavailable: Option<String>,
+    /// SMS credits, remaining and all.
+    pub credits: CreditsView,
+}
+
+/// One gateway as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct GatewayView {
+    /// Its number.
+    pub id: GatewayId,
+    /// Its name.
+    pub name: String,
+    /// Its plugin's name.
+    pub plugin: String,
+    /// Its settings; secrets are `""`.
+    pub settings: Value,
+    /// Which secrets have a value: `password`, `parameters[token]`.
+    pub secrets_set: Vec<String>,
+    /// How it is now.
+    pub status: GatewayStatus,
+}
+
+/// How a gateway is.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct GatewayStatus {
+    /// `connecting`, `up` or `down`.
+    pub health: &'static str,
+    /// Why it is down.
+    pub reason: Option<String>,
+    /// The breaker: `closed`, `open` or `half_open`.
+    pub breaker: &'static str,
+    /// Messages waiting: otp, alert, text.
+    pub waiting: [u64; 3],
+    /// Messages taken and not finished.
+    pub in_flight: u64,
+    /// Room for unfinished messages.
+    pub window: u32,
+}
+
+/// SMS credits as they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct CreditsView {
+    /// Given by the parent, in all.
+    pub allocated: u64,
+    /// Spent.
+    pub used: u64,
+    /// Left.
+    pub remaining: u64,
+}
+
+impl From<Credits> for CreditsView {
+    fn from(credits: Credits) -> Self {
+        Self { allocated: credits.allocated, used: credits.used, remaining: credits.remaining() }
+    }
+}
+
+/// A virtual server as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct VirtualServerView {
+    /// Its number.
+    pub id: VsId,
+    /// Names from the root down, with `/` between; `/` for the root.
+    pub path: String,
+    /// Its own name.
+    pub name: String,
+    /// Its parent's number.
+    pub parent: Option<VsId>,
+    /// Its mode.
+    pub mode: Mode,
+    /// Its SMS credits.
+    pub credits: CreditsView,
+}
+
+/// An API key as it is shown: never with its secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApiKeyView {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Requests a second, where limited.
+    pub rate: Option<u32>,
+    /// When it was made (Unix time, ms).
+    pub created_ms: i64,
+}
+
+/// Who calls, from an API key.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The virtual server its key belongs to.
+    pub vs: VsId,
+    /// The key's number.
+    pub key: u32,
+    /// For the audit log: `key:acme/app`, `control` for the control socket.
+    pub actor: String,
+    /// What it may do.
+    pub role: Role,
+    /// Requests a second, where limited.
+    pub rate: Option<u32>,
+}
+
+/// Why a change or question was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// Something in it is wrong; each problem names its field.
+    #[error("the settings have problems")]
+    Invalid(Vec<Problem>),
+    /// There is no such thing, or not for this caller.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// It does not fit what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The store cannot be reached or written.
+    #[error("the store is not available: {0}")]
+    StoreUnavailable(String),
+}
+
+/// Something that happened to a message, told as it happens.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// To which message.
+    pub id: MessageId,
+    /// Whose.
+    pub vs: VsId,
+    /// When (Unix time, ms).
+    pub at_ms: i64,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// It was accepted or scheduled, and is on disk.
+    Accepted,
+    /// A gateway answered, or did not.
+    Attempt {
+        /// The gateway's name.
+        gateway: String,
+        /// What it came to.
+        class: OutcomeClass,
+        /// Why.
+        detail: String,
+    },
+    /// Its state changed.
+    State(MessageState),
+}
+
+/// The file of `textgate apply`, with its secrets resolved.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Virtual servers; parents before children or after, as you like.
+    #[serde(default)]
+    pub virtual_server: Vec<ManifestServer>,
+}
+
+/// One virtual server of a [`Manifest`]. What is left out stays as it is.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestServer {
+    /// `acme/sales`; `/` is the root.
+    pub path: String,
+    /// The allocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credits: Option<u64>,
+    /// The SMS settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms_settings: Option<SettingsInput>,
+    /// API keys.
+    #[serde(default)]
+    pub api_key: Vec<ManifestKey>,
+}
+
+/// One API key of a [`Manifest`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestKey {
+    /// Its name.
+    pub name: String,
+    /// At least 24 characters; left out: generated for a new key, and told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// What it may do; `full` where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Requests a second; unlimited where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+}
+
+/// What an apply would do, or did.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Applied {
+    /// One sentence for each change; empty when everything is as the file says.
+    pub changes: Vec<String>,
+    /// Secrets made for new keys: `(path, key name, secret)`. Told once.
+    pub generated: Vec<(String, String, String)>,
+}
