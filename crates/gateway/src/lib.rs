@@ -12,7 +12,7 @@ mod submission;
 mod work;
 
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
-pub use network::NetworkGuard;
+pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins};
 pub use receipt::{Inbound, Receipt, canonical_id};
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
