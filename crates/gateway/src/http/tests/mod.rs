@@ -1,0 +1,6 @@
+//! The gateway against servers on this machine.
+
+mod answers;
+mod kit;
+mod life;
+mod wire;
