@@ -6,6 +6,7 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -154,7 +155,7 @@ pub struct Bench {
 }
 
 pub struct BenchWork {
-    waiting: Mutex<Vec<Box<Submission>>>,
+    waiting: Mutex<VecDeque<Box<Submission>>>,
     ready: Notify,
     outcomes: mpsc::UnboundedSender<(Box<Submission>, Outcome)>,
     pub health: Mutex<Vec<Health>>,
@@ -237,7 +238,7 @@ impl Bench {
     }
 
     pub fn submit(&self, submission: Submission) {
-        self.work.waiting.lock().unwrap().push(Box::new(submission));
+        self.work.waiting.lock().unwrap().push_back(Box::new(submission));
         self.work.ready.notify_one();
     }
 

@@ -3,4 +3,7 @@
 mod answers;
 mod kit;
 mod life;
+mod proxies;
+mod settings;
+mod tls;
 mod wire;
