@@ -34,6 +34,11 @@ pub(crate) fn outcome(error: reqwest::Error) -> Outcome {
         if PROXY_ACCOUNT.iter().any(|words| cause.contains(words)) {
             return Outcome::failed(Account, "the proxy wants another user name or password");
         }
+        if cause.contains("UnknownIssuer") {
+            let detail = "not connected: invalid peer certificate: it comes from a CA that this machine does not know; \
+                          if it is yours, enter it as CA Certificate";
+            return Outcome::failed(Unavailable, detail);
+        }
         return Outcome::failed(Unavailable, bounded(format!("not connected: {cause}")));
     }
     if error.is_builder() {

@@ -146,7 +146,8 @@ async fn read(mut response: Response, mut ended: Pin<&mut impl Future>) -> Answe
 ///
 /// A request that still waits for its connection when time runs out was surely not sent, and another gateway can
 /// take the message at once, without a double. reqwest does not tell, so the body does: it stays with the request
-/// until that is written on a connection, and is then read or, where it is empty, dropped.
+/// until that is written on a connection, and is then read or, where it is empty, dropped. (Between the connection's
+/// taking the request and its reading the body lie microseconds; a deadline that falls exactly there may double.)
 #[derive(Clone, Default)]
 struct Written(Arc<AtomicBool>);
 

@@ -6,9 +6,10 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use textgate_sms::OutcomeClass::{self, Sent, Unavailable};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate authority of a test's own.
@@ -88,9 +89,26 @@ async fn an_own_ca_is_trusted_for_the_name_it_certified_and_only_where_it_was_en
 
 #[tokio::test]
 async fn a_server_that_speaks_no_tls_is_unavailable() {
-    let server = Server::ok().await;
+    let server = Server::start_with(
+        |_| answer("200 OK", "OK"),
+        |mut stream: TcpStream| async move {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            None::<TcpStream>
+        },
+    )
+    .await;
     let (class, detail) = class_at("api.example.com", &server, "").await;
     assert_eq!(class, Unavailable, "{detail}");
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_never_ends_is_unavailable_because_nothing_was_written() {
+    let server = Server::ok().await; // waits for the end of a request, in vain
+    let mut submission = message("x");
+    submission.answer_by = Instant::now() + Duration::from_millis(100);
+    let url = format!("https://api.example.com:{}/s", server.address.port());
+    let outcome = bench(&url, json!({"method": "POST"})).send(submission).await;
+    assert_eq!((outcome.class, &*outcome.detail), (Unavailable, "not connected in time"));
 }
 
 // === HTTP/2, frame by frame (RFC 9113) ===
@@ -109,6 +127,8 @@ enum H2Reply {
     Ok,
     /// RST_STREAM with this error code.
     Reset(u32),
+    /// None, ever.
+    Silence,
     /// GOAWAY that says that no stream was looked at, and the end.
     GoAway,
 }
@@ -149,6 +169,7 @@ async fn serve_h2(
                     frame(&mut stream, HEADERS, END_HEADERS, id, &[0x88]).await;
                     frame(&mut stream, DATA, END_STREAM, id, b"OK").await;
                 }
+                H2Reply::Silence => {}
                 H2Reply::Reset(code) => frame(&mut stream, RST_STREAM, 0, id, &code.to_be_bytes()).await,
                 H2Reply::GoAway => {
                     frame(&mut stream, GOAWAY, 0, 0, &[0; 8]).await;
@@ -234,4 +255,21 @@ async fn any_other_reset_is_uncertain_and_never_written_again() {
     let outcome = h2_bench(&authority, port, "POST").send(message("x")).await;
     assert_eq!(outcome.class, OutcomeClass::Uncertain, "{}", outcome.detail);
     assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_http_2_server_that_never_answers_is_uncertain() {
+    let authority = Authority::new();
+    let (port, _, _) = h2_server(&authority, |n| if n == 0 { H2Reply::Ok } else { H2Reply::Silence }).await;
+    let mut bench = h2_bench(&authority, port, "GET");
+    assert_eq!(bench.send(message("x")).await.class, Sent);
+    for mut bench in [bench, h2_bench(&authority, port, "POST")] {
+        let mut submission = message("x");
+        submission.answer_by = Instant::now() + Duration::from_millis(500);
+        let outcome = bench.send(submission).await;
+        assert_eq!(
+            (outcome.class, &*outcome.detail),
+            (OutcomeClass::Uncertain, "sent, but no answer in time")
+        );
+    }
 }
