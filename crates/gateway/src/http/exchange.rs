@@ -18,7 +18,6 @@ pub(crate) trait Exchange: Send + Sync + 'static {
 }
 
 /// One HTTP request. Holds the message's text and the account's secrets, so it has no `Debug`.
-#[derive(Clone)]
 pub(crate) struct Call {
     /// `GET` or `POST`.
     pub method: Method,

@@ -1,7 +1,6 @@
 //! application/x-www-form-urlencoded (URL Standard §5), with the space as either `+` or `%20`.
 
 /// A form or query under construction: `name=value&name=value`.
-#[derive(Clone)]
 pub(crate) struct Form {
     encoded: String,
     space: Space,

@@ -1,6 +1,7 @@
 //! What an answer, or its absence, means for the message.
 
 use super::kit::{Bench, Reply, Server, answer, message, send};
+use proptest::prelude::*;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use textgate_sms::OutcomeClass::{self, Account, Refused, Sent, Throttled, Unavailable, Uncertain};
@@ -158,6 +159,21 @@ async fn garbage_is_uncertain_and_never_a_panic() {
     }
     let endless_head = format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(200_000));
     assert_eq!(class_of(Reply::Hang(raw(&endless_head))).await.0, Uncertain);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_answer_is_a_panic_or_a_long_detail(
+        head in prop_oneof![Just(""), Just("HTTP/1.1 200 OK\r\n"), Just("HTTP/1.1 429 X\r\nRetry-After: ")],
+        rest in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let reply = [head.as_bytes(), &rest].concat();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (_, detail) = runtime.block_on(class_of(Reply::Last(reply)));
+        prop_assert!(detail.len() < 700);
+        prop_assert!(!detail.contains("15550100199") && !detail.contains("text="));
+    }
 }
 
 #[tokio::test]

@@ -194,6 +194,13 @@ impl Work for BenchWork {
     }
 }
 
+impl BenchWork {
+    /// How many nobody took yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.lock().unwrap().len()
+    }
+}
+
 /// Settings for this URL: parameters `to` and `text`, success string `OK`; `more` goes over them.
 pub fn settings(url: &str, more: Value) -> Value {
     let mut settings = json!({

@@ -1,6 +1,6 @@
 //! Deadlines, stopping, and the network guard.
 
-use super::kit::{Bench, PATIENCE, Reply, Server, local, message, send};
+use super::kit::{Bench, PATIENCE, Reply, Server, answer, local, message, send};
 use crate::{Health, NetworkGuard};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use textgate_sms::OutcomeClass::{Refused, Sent, Unavailable, Uncertain};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
 
 fn soon(ms: u64) -> Instant {
     Instant::now() + Duration::from_millis(ms)
@@ -19,7 +20,7 @@ async fn a_peer_that_never_answers_is_uncertain_at_answer_by() {
     let server = Server::start(|_| Reply::Hang(Vec::new())).await;
     for method in ["GET", "POST"] {
         let mut submission = message("x");
-        let answer_by = soon(100);
+        let answer_by = soon(500);
         submission.answer_by = answer_by;
         let outcome = send(&server.url("/"), json!({"method": method}), submission).await;
         assert_eq!(&*outcome.detail, "sent, but no answer in time", "{method}");
@@ -38,7 +39,7 @@ async fn blackhole() -> (TcpListener, Vec<tokio::task::JoinHandle<()>>) {
     for _ in 0..3 {
         let (connected, done) = tokio::sync::oneshot::channel();
         held.push(tokio::spawn(async move {
-            let stream = tokio::net::TcpStream::connect(address).await;
+            let stream = TcpStream::connect(address).await;
             let _ = connected.send(());
             if stream.is_ok() {
                 std::future::pending::<()>().await;
@@ -85,53 +86,60 @@ async fn nothing_leaves_after_its_time() {
     assert!(server.requests.try_recv().is_err());
 }
 
+/// A server that reads nothing until the gate opens, and then says "OK".
+async fn gated() -> (Server, watch::Sender<bool>) {
+    let (gate, is_open) = watch::channel(false);
+    let wrap = move |stream: TcpStream| {
+        let mut is_open = is_open.clone();
+        async move { is_open.wait_for(|is_open| *is_open).await.is_ok().then_some(stream) }
+    };
+    (Server::start_with(|_| answer("200 OK", "OK"), wrap).await, gate)
+}
+
 #[tokio::test]
 async fn an_answer_that_comes_after_the_validity_still_counts() {
-    let gate = Arc::new(AtomicBool::new(false));
-    let is_open = gate.clone();
-    let server = Server::start_with(
-        |_| super::kit::answer("200 OK", "OK"),
-        move |stream| {
-            let is_open = is_open.clone();
-            async move {
-                // Connected and written by the client; read only when the gate opens.
-                while !is_open.load(Ordering::SeqCst) {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                Some(stream)
-            }
-        },
-    )
-    .await;
+    let (server, gate) = gated().await;
     let mut bench = Bench::start(&server.url("/"), json!({}));
     let mut submission = message("x");
-    let valid_until = soon(100);
+    let valid_until = soon(500);
     submission.valid_until = valid_until;
     bench.submit(submission);
     tokio::time::sleep_until((valid_until + Duration::from_millis(50)).into()).await;
-    gate.store(true, Ordering::SeqCst);
+    gate.send_replace(true);
     assert_eq!(bench.outcome().await.class, Sent);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_while_the_gateway_drains_still_counts() {
+    let (server, gate) = gated().await;
+    let mut bench = Bench::start(&server.url("/"), json!({}));
+    bench.submit(message("x"));
+    // Taken; from here on it is awaited.
+    while bench.work.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    bench.stop.cancel();
+    gate.send_replace(true);
+    assert_eq!(bench.outcome().await.class, Sent);
+    tokio::time::timeout(PATIENCE, bench.run).await.expect("it ends").unwrap();
 }
 
 #[tokio::test]
 async fn stopping_takes_no_more_awaits_what_is_under_way_and_gives_the_rest_back() {
     let mut server = Server::start(|request| {
-        if request.contains("text=slow") {
-            Reply::Hang(Vec::new())
-        } else {
-            super::kit::answer("200 OK", "OK")
-        }
+        if request.contains("text=slow") { Reply::Hang(Vec::new()) } else { answer("200 OK", "OK") }
     })
     .await;
     let mut bench = Bench::start(&server.url("/"), json!({}));
     bench.submit(message("slow"));
     assert!(server.request().await.contains("text=slow"));
     bench.stop.cancel();
+    bench.submit(message("late"));
     let outcome = bench.outcome().await;
     assert_eq!((outcome.class, outcome.segments_sent), (Uncertain, 1));
     assert_eq!(&*outcome.detail, "sent, but no answer before the gateway stopped");
     tokio::time::timeout(PATIENCE, &mut bench.run).await.expect("it ends").unwrap();
-    bench.submit(message("late"));
+    assert_eq!(bench.work.waiting(), 1, "the late one waits for another gateway");
     assert!(server.requests.try_recv().is_err());
 }
 
@@ -145,20 +153,16 @@ async fn stopping_with_nothing_under_way_ends_at_once() {
 #[tokio::test]
 async fn it_is_up_from_the_start_and_never_more_under_way_than_connections() {
     let mut server = Server::start(|_| Reply::Hang(Vec::new())).await;
-    let mut bench = Bench::start(&server.url("/"), json!({"connections": 3}));
-    for _ in 0..5 {
-        let mut submission = message("x");
-        submission.answer_by = soon(1000);
-        bench.submit(submission);
-    }
-    for _ in 0..3 {
+    let bench = Bench::start(&server.url("/"), json!({"connections": 3}));
+    for count in [2, 3] {
+        for _ in 0..count {
+            bench.submit(message("x"));
+        }
         server.request().await;
     }
+    server.request().await;
     assert_eq!(*bench.work.health.lock().unwrap(), [Health::Up { window: 3 }]);
-    assert!(server.requests.try_recv().is_err(), "the others wait for room");
-    for _ in 0..5 {
-        bench.outcome().await;
-    }
+    assert_eq!(bench.work.waiting(), 2, "the others wait for room");
 }
 
 #[tokio::test]

@@ -265,7 +265,7 @@ async fn an_http_2_server_that_never_answers_is_uncertain() {
     assert_eq!(bench.send(message("x")).await.class, Sent);
     for mut bench in [bench, h2_bench(&authority, port, "POST")] {
         let mut submission = message("x");
-        submission.answer_by = Instant::now() + Duration::from_millis(500);
+        submission.answer_by = Instant::now() + Duration::from_millis(800);
         let outcome = bench.send(submission).await;
         assert_eq!(
             (outcome.class, &*outcome.detail),
