@@ -1,4 +1,5 @@
-//! How many segments a provider that takes plain text will send it in.
+//! How many segments a provider that takes plain text will send it in. Stands in for `sms::choose` and `sms::count`
+//! until that room has them; the provider may still count differently.
 
 use crate::{Plan, PlanError};
 

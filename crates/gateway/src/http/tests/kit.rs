@@ -239,7 +239,7 @@ impl Bench {
             health: Mutex::default(),
         });
         let stop = CancellationToken::new();
-        let drain = Duration::from_millis(200);
+        let drain = Duration::from_millis(500);
         let run = tokio::spawn(gateway.run(work.clone(), Stop { token: stop.clone(), drain }));
         Self { work, outcomes, stop, run }
     }
