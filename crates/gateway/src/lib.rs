@@ -5,6 +5,7 @@
 //! [`Outcome`]. This room knows `sms` and the providers' protocols; it never names dispatch or the store.
 
 mod fields;
+mod http;
 mod network;
 mod plugin;
 mod receipt;
@@ -12,7 +13,8 @@ mod submission;
 mod work;
 
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
-pub use network::NetworkGuard;
+pub use http::GenericHttpPlugin;
+pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins};
 pub use receipt::{Inbound, Receipt, canonical_id};
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};

@@ -1,0 +1,81 @@
+//! The HTTP client of one gateway: pool, TLS, proxy, and the network guard as its resolver.
+
+use super::options::Options;
+use crate::{BuildError, NetworkGuard};
+use reqwest::redirect::Policy;
+use rustls::RootCertStore;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// How long an unused connection is kept. Apache and Node close theirs after 5 s by default; a request that meets a
+/// connection that is just being closed has no answer and is uncertain, so this side closes first. A new connection
+/// costs a few round trips, a doubled or lost message costs more.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// A client that connects only where the guard permits.
+pub(crate) async fn connect(options: &Options, guard: &NetworkGuard) -> Result<reqwest::Client, BuildError> {
+    let unbuilt =
+        |what: &dyn std::fmt::Display| BuildError(format!("the HTTP client cannot be set up: {what}"));
+    let mut roots = RootCertStore::clone(system_roots().await);
+    for certificate in &options.own_ca {
+        roots.add(certificate.clone()).map_err(|error| unbuilt(&error))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unbuilt(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(guard.clone())
+        .redirect(Policy::none())
+        .referer(false)
+        .user_agent(concat!("textgate/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.timeout)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(options.connections)
+        .tcp_nodelay(true)
+        // Many messages share one HTTP/2 connection; a dead one must not take them all to their timeout.
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .http2_keep_alive_timeout(Duration::from_secs(5));
+    let builder = match &options.proxy {
+        // Also without one: the environment's HTTP_PROXY is the machine's business, not a tenant's.
+        None => builder.no_proxy(),
+        Some(proxy) => {
+            // `Url` puts a slash after the host, which a SOCKS proxy's address does not have.
+            let url = proxy.url.as_str().trim_end_matches('/');
+            let mut found = reqwest::Proxy::all(url).map_err(|error| unbuilt(&error.without_url()))?;
+            if let Some((username, password)) = &proxy.account {
+                found = found.basic_auth(username, password);
+            }
+            builder.proxy(found)
+        }
+    };
+    builder.build().map_err(|error| unbuilt(&error.without_url()))
+}
+
+/// The system's root certificates, read once for all gateways.
+async fn system_roots() -> &'static RootCertStore {
+    static ROOTS: OnceCell<RootCertStore> = OnceCell::const_new();
+    ROOTS
+        .get_or_init(|| async {
+            tokio::task::spawn_blocking(|| {
+                let found = rustls_native_certs::load_native_certs();
+                let mut roots = RootCertStore::empty();
+                let (added, _) = roots.add_parsable_certificates(found.certs);
+                if added == 0 {
+                    tracing::warn!(
+                        "no root certificates on this machine: install ca-certificates, or give gateways their own CA"
+                    );
+                }
+                roots
+            })
+            .await
+            .unwrap_or_else(|_| RootCertStore::empty())
+        })
+        .await
+}

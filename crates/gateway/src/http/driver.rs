@@ -1,0 +1,100 @@
+//! The loop of an HTTP gateway: as many requests at once as it has room for, outcomes handed back as they come.
+
+use super::client;
+use super::exchange::Exchange;
+use super::options::Options;
+use crate::{Gateway, Health, NetworkGuard, Outcome, Plan, PlanError, Stop, Submission, Work};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A gateway that speaks HTTP, by the exchange's rules.
+pub(crate) struct Driver<E> {
+    pub(super) exchange: E,
+    pub(super) guard: NetworkGuard,
+    pub(super) timeout: Duration,
+    pub(super) proxy_host: Option<String>,
+    options: Options,
+}
+
+impl<E: Exchange> Driver<E> {
+    /// A gateway for this exchange. Connects to nothing yet.
+    pub fn new(exchange: E, options: Options, guard: NetworkGuard) -> Self {
+        let proxy_host = options.proxy.as_ref().and_then(|proxy| proxy.url.host_str()).map(str::to_owned);
+        Self { exchange, guard, timeout: options.timeout, proxy_host, options }
+    }
+
+    async fn work(&self, work: &dyn Work, stop: Stop) {
+        let client = match client::connect(&self.options, &self.guard).await {
+            Ok(client) => client,
+            Err(error) => {
+                work.health(Health::Down { reason: error.to_string(), is_account: false });
+                return stop.token.cancelled().await;
+            }
+        };
+        let room = self.options.connections;
+        // HTTP has no session: whether the provider is there is seen with the first message.
+        work.health(Health::Up { window: u32::try_from(room).unwrap_or(u32::MAX) });
+
+        let given_up = CancellationToken::new();
+        let mut drained = pin!(async {
+            stop.token.cancelled().await;
+            tokio::time::sleep(stop.drain).await;
+            given_up.cancel();
+        });
+        let mut is_drained = false;
+        let mut is_stopping = false;
+        let mut flights = FuturesUnordered::new();
+        let mut taken: Vec<Box<Submission>> = Vec::new();
+        let mut finished: Vec<(Box<Submission>, Outcome)> = Vec::new();
+        loop {
+            let mut ready = pin!(work.ready().notified());
+            if !is_stopping && flights.len() < room {
+                // Armed before looking, so that what comes in between is not missed.
+                ready.as_mut().enable();
+                work.take(room - flights.len(), &mut taken);
+                flights.extend(taken.drain(..).map(|submission| self.carry(&client, submission, &given_up)));
+            }
+            if is_stopping && flights.is_empty() {
+                return;
+            }
+            let has_room = flights.len() < room;
+            tokio::select! {
+                biased;
+                Some(landed) = flights.next() => {
+                    finished.push(landed);
+                    while let Some(Some(landed)) = flights.next().now_or_never() {
+                        finished.push(landed);
+                    }
+                    work.done(&mut finished);
+                }
+                () = stop.token.cancelled(), if !is_stopping => is_stopping = true,
+                () = &mut drained, if !is_drained => is_drained = true,
+                () = ready, if has_room && !is_stopping => {}
+            }
+        }
+    }
+
+    async fn carry(
+        &self,
+        client: &reqwest::Client,
+        submission: Box<Submission>,
+        given_up: &CancellationToken,
+    ) -> (Box<Submission>, Outcome) {
+        let outcome = self.fly(client, &submission, given_up).await;
+        (submission, outcome)
+    }
+}
+
+impl<E: Exchange> Gateway for Driver<E> {
+    fn plan(&self, text: &str) -> Result<Plan, PlanError> {
+        self.exchange.plan(text)
+    }
+
+    fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.work(&*work, stop).await })
+    }
+}

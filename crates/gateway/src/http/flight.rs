@@ -1,0 +1,189 @@
+//! One message's request: written, awaited, and given up in time.
+
+use super::driver::Driver;
+use super::exchange::{Answer, BodyEnd, Call, Exchange, MOST_BODY};
+use super::fault;
+use crate::{Outcome, Submission};
+use reqwest::{Body, Client, RequestBuilder, Response};
+use std::ops::{Deref, DerefMut};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use textgate_sms::OutcomeClass::{Refused, Unavailable, Uncertain};
+use tokio_util::sync::CancellationToken;
+
+/// How often a request is written again after the server said that it did not act on it (HTTP/2).
+const REWRITES: u32 = 1;
+
+impl<E: Exchange> Driver<E> {
+    /// Sends one message and says what came of it. Ends by the submission's `answer_by`, and at once when given up.
+    pub(super) async fn fly(
+        &self,
+        client: &Client,
+        submission: &Submission,
+        given_up: &CancellationToken,
+    ) -> Outcome {
+        let mut outcome = self.attempt(client, submission, given_up).await;
+        if outcome.class == Uncertain {
+            outcome.segments_sent = self.segments(submission);
+        }
+        outcome
+    }
+
+    fn segments(&self, submission: &Submission) -> u8 {
+        self.exchange.plan(&submission.text).map_or(1, |plan| plan.segments)
+    }
+
+    async fn attempt(
+        &self,
+        client: &Client,
+        submission: &Submission,
+        given_up: &CancellationToken,
+    ) -> Outcome {
+        let now = Instant::now();
+        let answer_by = submission.answer_by.min(now + self.timeout);
+        if submission.valid_until <= now || answer_by <= now {
+            return Outcome::failed(Unavailable, "not sent: its time had run out");
+        }
+        let call = self.exchange.call(submission);
+        // Resolvers are only asked for names; addresses are judged here.
+        let hosts = [call.url.host_str(), self.proxy_host.as_deref()];
+        if let Some(blocked) = hosts.into_iter().flatten().find_map(|h| self.guard.check_literal(h).err()) {
+            return Outcome::failed(Refused, blocked.to_string());
+        }
+
+        let mut ended = pin!(async {
+            tokio::select! {
+                () = tokio::time::sleep_until(answer_by.into()) => "in time",
+                () = given_up.cancelled() => "before the gateway stopped",
+            }
+        });
+        // Nothing leaves after the end of validity, even where the connection comes about only then.
+        let mut expired = pin!(tokio::time::sleep_until(submission.valid_until.into()));
+        let mut is_expired = false;
+        let mut rewrites = REWRITES;
+        loop {
+            let written = Written::default();
+            let mut sending = pin!(request(client, &call, &written).send());
+            let sent = loop {
+                tokio::select! {
+                    biased;
+                    sent = &mut sending => break sent,
+                    () = &mut expired, if !is_expired => {
+                        if !written.is_set() {
+                            return Outcome::failed(Unavailable, "not connected before its validity ended");
+                        }
+                        is_expired = true;
+                    }
+                    when = &mut ended => {
+                        return if written.is_set() {
+                            Outcome::failed(Uncertain, format!("sent, but no answer {when}"))
+                        } else {
+                            Outcome::failed(Unavailable, format!("not connected {when}"))
+                        };
+                    }
+                }
+            };
+            match sent {
+                Ok(response) => {
+                    let answer = read(response, ended).await;
+                    return self.exchange.outcome(&answer, self.segments(submission));
+                }
+                Err(error) if rewrites > 0 && !is_expired && fault::is_unprocessed(&error) => rewrites -= 1,
+                Err(error) => return fault::outcome(error),
+            }
+        }
+    }
+}
+
+fn request(client: &Client, call: &Call, written: &Written) -> RequestBuilder {
+    let body = WatchedBody { body: call.body.clone().into(), written: written.clone() };
+    client
+        .request(call.method.clone(), call.url.clone())
+        .headers(call.headers.clone())
+        .body(Body::wrap(Pin::new(body)))
+}
+
+/// The answer, as much of it as comes before the end.
+async fn read(mut response: Response, mut ended: Pin<&mut impl Future>) -> Answer {
+    let mut answer = Answer {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: Vec::new(),
+        end: BodyEnd::Whole,
+    };
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = response.chunk() => chunk,
+            _ = &mut ended => {
+                answer.end = BodyEnd::Broken;
+                return answer;
+            }
+        };
+        match chunk {
+            Ok(Some(chunk)) => {
+                let room = MOST_BODY - answer.body.len();
+                answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+                if chunk.len() > room {
+                    answer.end = BodyEnd::CutOff;
+                    return answer;
+                }
+            }
+            Ok(None) => return answer,
+            Err(_) => {
+                answer.end = BodyEnd::Broken;
+                return answer;
+            }
+        }
+    }
+}
+
+// === whether anything was written ===
+
+/// Whether a request may have been written on a connection.
+///
+/// A request that still waits for its connection when time runs out was surely not sent, and another gateway can
+/// take the message at once, without a double. reqwest does not tell, so the body does: it stays with the request
+/// until that is written on a connection, and is then read or, where it is empty, dropped. (Between the connection's
+/// taking the request and its reading the body lie microseconds; a deadline that falls exactly there may double.)
+#[derive(Clone, Default)]
+struct Written(Arc<AtomicBool>);
+
+impl Written {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// A body that tells when it is read or dropped. `Pin` of it is an HTTP body, and reads through `deref_mut`.
+struct WatchedBody {
+    body: Body,
+    written: Written,
+}
+
+impl Deref for WatchedBody {
+    type Target = Body;
+
+    fn deref(&self) -> &Body {
+        &self.body
+    }
+}
+
+impl DerefMut for WatchedBody {
+    fn deref_mut(&mut self) -> &mut Body {
+        self.written.set();
+        &mut self.body
+    }
+}
+
+impl Drop for WatchedBody {
+    fn drop(&mut self) {
+        self.written.set();
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateway against servers on this machine.
+
+mod answers;
+mod kit;
+mod life;
+mod proxies;
+mod settings;
+mod tls;
+mod wire;
