@@ -1,1 +1,32 @@
-//! How programs come in.
+//! How programs come in: REST.
+//!
+//! Knows dispatch by its front and nothing below it but words. A route stands once, in a table: from there come the router and the
+//! OpenAPI document. A body's description stands once, as a [shape](shape): from there come its check, which names every problem
+//! with its path, and its schema.
+
+mod access;
+mod answer;
+mod api_keys;
+mod batch;
+mod body;
+mod control;
+mod credits;
+mod messages;
+mod openapi;
+mod operations;
+mod problem;
+mod rate;
+mod router;
+mod routes;
+mod serve;
+mod settings;
+mod shape;
+mod stall;
+mod state;
+mod time;
+mod views;
+mod virtual_servers;
+
+pub use router::{control_router, router};
+pub use serve::{HttpLimits, serve, serve_unix};
+pub use state::ApiOptions;

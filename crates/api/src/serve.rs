@@ -1,0 +1,179 @@
+//! The accept loop: HTTP/1.1 on TCP or a Unix socket, with a bound on everything that a peer can make large or slow.
+
+use crate::stall::StallBound;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Bounds of a listener.
+#[derive(Debug, Clone)]
+pub struct HttpLimits {
+    /// How long a request's head may take, and a connection may be idle.
+    pub header_time: Duration,
+    /// How long an answer may wait for its peer to read.
+    pub stall_time: Duration,
+    /// Largest head of a request (bytes); a larger one is answered 431.
+    pub header_bytes: usize,
+    /// Most headers of a request; more are answered 431.
+    pub headers: usize,
+    /// Most connections at once; further ones wait to be accepted.
+    pub connections: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            header_time: Duration::from_secs(10),
+            stall_time: Duration::from_secs(30),
+            header_bytes: 16 << 10,
+            headers: 64,
+            connections: 4_096,
+        }
+    }
+}
+
+/// Serves TCP connections until `stop`; then no new ones, and those there are may finish their requests within `drain`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: HttpLimits,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    accept_all(listener, router, limits, stop, drain).await;
+}
+
+/// The same on a Unix socket.
+pub async fn serve_unix(
+    listener: UnixListener,
+    router: Router,
+    limits: HttpLimits,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    accept_all(listener, router, limits, stop, drain).await;
+}
+
+/// What hands out connections.
+trait Listener {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>>;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = TcpListener::accept(self).await?;
+        // An answer is one small write: waiting to fill a packet would only delay it.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        UnixListener::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
+/// The smallest buffer that hyper takes.
+const LEAST_BUFFER: usize = 8 << 10;
+
+async fn accept_all<L: Listener>(
+    listener: L,
+    router: Router,
+    limits: HttpLimits,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_headers(limits.headers)
+        .max_header_size(limits.header_bytes)
+        // What is read ahead and written behind, per connection: room for a head and a good part of a body.
+        .max_buf_size((4 * limits.header_bytes).max(LEAST_BUFFER))
+        .pipeline_flush(true);
+    let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let connections = TaskTracker::new();
+    let abort = CancellationToken::new();
+    loop {
+        // First a place, then a connection: what finds none waits in the kernel's queue, and costs nothing here.
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let Ok(place) = place else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) => {
+                recover(&error, &stop).await;
+                continue;
+            }
+        };
+        let io = TokioIo::new(StallBound::new(stream, limits.stall_time));
+        let connection = http.serve_connection(io, TowerToHyperService::new(router.clone()));
+        let (stop, abort) = (stop.clone(), abort.clone());
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            // A peer that breaks off or talks nonsense is its own affair; hyper has answered what can be answered.
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        _ = connection => {}
+                        () = abort.cancelled() => {}
+                    }
+                }
+            }
+            drop(place);
+        });
+    }
+    // Closed before the drain: a peer learns at once that nobody accepts here any more.
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(drain, connections.wait()).await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "requests that did not finish in time are broken off"
+        );
+        abort.cancel();
+        connections.wait().await;
+    }
+}
+
+/// After an accept that failed: a peer that was gone already is nothing, but without a free file descriptor the next
+/// accept would fail as well, at once and for ever.
+async fn recover(error: &io::Error, stop: &CancellationToken) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected};
+    if matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | InvalidInput | NotConnected
+    ) {
+        return;
+    }
+    tracing::warn!(%error, "a connection cannot be accepted; trying again in a moment");
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(Duration::from_millis(250)) => {}
+    }
+}

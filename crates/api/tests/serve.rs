@@ -1,0 +1,278 @@
+//! The listener from outside, against peers that are slow, large, many, or talk nonsense.
+
+use axum::Router;
+use axum::routing::get;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use textgate_api::{HttpLimits, serve, serve_unix};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes: a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const GET_AND_CLOSE: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+struct Served {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+async fn served(router: Router, limits: HttpLimits, drain: Duration) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(serve(listener, router, limits, stop.clone(), drain));
+    Served { address, stop, task }
+}
+
+async fn plain(limits: HttpLimits) -> Served {
+    served(Router::new().route("/", get(|| async { "hello" })), limits, PATIENCE).await
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn ask(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        // A server that refuses the head may close before it has read the rest.
+        let _ = stream.write_all(request).await;
+        until_closed(&mut stream).await
+    }
+
+    async fn finished(self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.expect("serve ends").unwrap();
+    }
+}
+
+/// Everything up to the connection's end.
+async fn until_closed(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut bytes = Vec::new();
+    // A reset after the answer is an end as well.
+    let _ =
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the connection closes");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Reads on until the text has come.
+async fn until(stream: &mut TcpStream, text: &str) {
+    let mut seen = Vec::new();
+    tokio::time::timeout(PATIENCE, async {
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0, "closed before {text:?}");
+        }
+    })
+    .await
+    .expect("the answer comes");
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_request() {
+    let server = plain(HttpLimits::default()).await;
+    let mut stream = server.connect().await;
+    for _ in 0..3 {
+        stream.write_all(GET.as_bytes()).await.unwrap();
+        until(&mut stream, "hello").await;
+    }
+    drop(stream);
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let router = Router::new().route("/a", get(|| async { "first" })).route("/b", get(|| async { "second" }));
+    let server = served(router, HttpLimits::default(), PATIENCE).await;
+    let answer = server
+        .ask(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    let bodies: Vec<&str> = answer.split("\r\n\r\n").skip(1).map(|rest| &rest[..5]).collect();
+    assert_eq!(bodies, ["first", "secon", "first"]);
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn a_huge_head_is_answered_431() {
+    let limits = HttpLimits { header_bytes: 8 << 10, headers: 10, ..HttpLimits::default() };
+    let server = plain(limits).await;
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(1 << 20));
+    assert!(server.ask(long.as_bytes()).await.starts_with("HTTP/1.1 431"), "one long header");
+    let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-Many: a\r\n".repeat(50));
+    assert!(server.ask(many.as_bytes()).await.starts_with("HTTP/1.1 431"), "many short headers");
+    let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20));
+    let answer = server.ask(endless.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 414") || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert!(server.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"), "others are served");
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn garbage_is_answered_400_and_closed() {
+    let server = plain(HttpLimits::default()).await;
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[..],
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+    ] {
+        let answer = server.ask(garbage).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    let smuggled = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello";
+    assert!(server.ask(smuggled).await.starts_with("HTTP/1.1 400"));
+    assert!(server.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"), "others are served");
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_given_up() {
+    let limits = HttpLimits { header_time: Duration::from_millis(50), ..HttpLimits::default() };
+    let server = plain(limits).await;
+    let mut slow = server.connect().await;
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow:").await.unwrap();
+    assert!(!until_closed(&mut slow).await.contains("200 OK"));
+    let mut silent = server.connect().await;
+    assert_eq!(until_closed(&mut silent).await, "", "nor may a peer say nothing at all");
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_its_answer_is_given_up() {
+    static SERVED: AtomicUsize = AtomicUsize::new(0);
+    let router = Router::new().route(
+        "/",
+        get(|| async {
+            SERVED.fetch_add(1, Ordering::Relaxed);
+            vec![b'a'; 64 << 20]
+        }),
+    );
+    let limits =
+        HttpLimits { stall_time: Duration::from_millis(50), connections: 1, ..HttpLimits::default() };
+    let server = served(router, limits, PATIENCE).await;
+    let mut deaf = server.connect().await;
+    deaf.write_all(GET.as_bytes()).await.unwrap();
+    // There is one place, and the deaf peer has it: the next one is served only after the first is given up.
+    let mut next = server.connect().await;
+    next.write_all(GET.as_bytes()).await.unwrap();
+    until(&mut next, "200 OK").await;
+    assert_eq!(SERVED.load(Ordering::Relaxed), 2);
+    drop(next);
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn more_connections_than_places_wait_for_theirs() {
+    let (now, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (in_now, in_peak) = (Arc::clone(&now), Arc::clone(&peak));
+    let router = Router::new().route(
+        "/",
+        get(move || {
+            let (now, peak) = (Arc::clone(&in_now), Arc::clone(&in_peak));
+            async move {
+                peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                now.fetch_sub(1, Ordering::SeqCst);
+                "hello"
+            }
+        }),
+    );
+    let limits = HttpLimits { connections: 3, ..HttpLimits::default() };
+    let server = Arc::new(served(router, limits, PATIENCE).await);
+    let clients: Vec<_> = (0..60)
+        .map(|_| {
+            let server = Arc::clone(&server);
+            tokio::spawn(async move { server.ask(GET_AND_CLOSE.as_bytes()).await })
+        })
+        .collect();
+    for client in clients {
+        assert!(client.await.unwrap().ends_with("hello"), "each is served in the end");
+    }
+    assert!((1..=3).contains(&peak.load(Ordering::SeqCst)), "{peak:?} at once");
+    Arc::into_inner(server).unwrap().finished().await;
+}
+
+#[tokio::test]
+async fn many_connections_are_served_side_by_side() {
+    let server = plain(HttpLimits::default()).await;
+    let mut streams = Vec::new();
+    for _ in 0..300 {
+        streams.push(server.connect().await);
+    }
+    for stream in &mut streams {
+        stream.write_all(GET.as_bytes()).await.unwrap();
+    }
+    for stream in &mut streams {
+        until(stream, "hello").await;
+    }
+    drop(streams);
+    server.finished().await;
+}
+
+/// A server whose one handler says when it has begun, and goes on when told.
+async fn held(drain: Duration) -> (Served, Arc<Notify>, Arc<Notify>) {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (in_begun, in_go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+    let router = Router::new().route(
+        "/",
+        get(move || {
+            let (begun, go_on) = (Arc::clone(&in_begun), Arc::clone(&in_go_on));
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                "hello"
+            }
+        }),
+    );
+    (served(router, HttpLimits::default(), drain).await, begun, go_on)
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_finish_and_closes_what_is_idle() {
+    let (server, begun, go_on) = held(PATIENCE).await;
+    let mut busy = server.connect().await;
+    busy.write_all(GET.as_bytes()).await.unwrap();
+    begun.notified().await;
+    let mut idle = server.connect().await;
+    idle.write_all(b"").await.unwrap();
+    server.stop.cancel();
+    assert_eq!(until_closed(&mut idle).await, "");
+    go_on.notify_one();
+    let answer = until_closed(&mut busy).await;
+    assert!(answer.ends_with("hello") && answer.contains("connection: close"), "{answer}");
+    let address = server.address;
+    server.finished().await;
+    assert!(TcpStream::connect(address).await.is_err(), "nobody accepts any more");
+}
+
+#[tokio::test]
+async fn a_stop_ends_within_its_bound_even_if_a_request_does_not() {
+    let (server, begun, _never) = held(Duration::from_millis(50)).await;
+    let mut busy = server.connect().await;
+    busy.write_all(GET.as_bytes()).await.unwrap();
+    begun.notified().await;
+    server.finished().await;
+    assert_eq!(until_closed(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_served_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    let stop = CancellationToken::new();
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let listener = UnixListener::bind(&path).unwrap();
+    let task = tokio::spawn(serve_unix(listener, router, HttpLimits::default(), stop.clone(), PATIENCE));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.write_all(GET_AND_CLOSE.as_bytes()).await.unwrap();
+    assert!(until_closed(&mut stream).await.ends_with("hello"));
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, task).await.expect("serve ends").unwrap();
+}
