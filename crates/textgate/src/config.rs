@@ -1,0 +1,407 @@
+//! The configuration: a small TOML file, the environment over it, and defaults that work without either.
+
+use crate::failure::Failure;
+use ipnet::IpNet;
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use textgate_dispatch::Limits;
+
+/// Where the API listens unless told otherwise: only this machine reaches it.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+/// Larger than any configuration, small enough to read a wrong file by accident.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Everything that is configured outside the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Where the store, the key file and the control socket are.
+    pub(crate) data_dir: PathBuf,
+    /// The key file; normally `key` in the data directory.
+    pub(crate) key_file: PathBuf,
+    /// Where the API listens.
+    pub(crate) listen: SocketAddr,
+    /// Whether `/metrics` is served there.
+    pub(crate) metrics: bool,
+    /// Special ranges that gateways may connect to all the same.
+    pub(crate) allow: Vec<IpNet>,
+    /// How logs are written.
+    pub(crate) log: Log,
+    /// Bounds.
+    pub(crate) bounds: Bounds,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `text` or `json`.
+    pub(crate) format: LogFormat,
+    /// The least important event that is written.
+    pub(crate) level: LogLevel,
+}
+
+/// How one event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least important event that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Bounds, as `Limits` has them, each within what makes sense.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Bounds {
+    waiting: usize,
+    history_days: u32,
+    text_days: u32,
+    drain_s: u64,
+    connections: usize,
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data_dir: Option<PathBuf>,
+    store: Option<String>,
+    key_file: Option<PathBuf>,
+    http: Http,
+    network: Network,
+    log: Log,
+    limits: Bounds,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Http {
+    listen: SocketAddr,
+    metrics: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Network {
+    allow: Vec<IpNet>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: LISTEN, metrics: true }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            waiting: limits.waiting,
+            history_days: limits.history_days,
+            text_days: limits.text_days,
+            drain_s: limits.drain.as_secs(),
+            connections: 4_096,
+        }
+    }
+}
+
+/// The environment, as a function, so that tests need not change the process's own.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The process's environment. A variable that is empty counts as not set, as shells and container files write it.
+pub(crate) fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Config {
+    /// The configuration of this file (or of none), with the environment over it.
+    pub(crate) fn load(file: Option<&Path>, environment: Environment<'_>) -> Result<Self, Failure> {
+        let text = file.map(|path| read_bounded(path, LARGEST_FILE)).transpose()?.unwrap_or_default();
+        let name = file.map_or_else(|| "the defaults".into(), |path| path.display().to_string());
+        Self::parse(&name, &text, environment)
+    }
+
+    fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Failure> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            Failure::configuration(format_args!("{name} is not a valid configuration:\n{error}"))
+        })?;
+        check_store(environment("TEXTGATE_STORE").or(file.store).as_deref())?;
+        let data_dir = environment("TEXTGATE_DATA_DIR")
+            .map(PathBuf::from)
+            .or(file.data_dir)
+            .unwrap_or_else(|| usual_data_dir(environment));
+        let key_file = environment("TEXTGATE_KEY_FILE").map(PathBuf::from).or(file.key_file);
+        let mut log = file.log;
+        if let Some(format) = environment("TEXTGATE_LOG_FORMAT") {
+            log.format = word("TEXTGATE_LOG_FORMAT", &format, "text or json")?;
+        }
+        if let Some(level) = environment("TEXTGATE_LOG_LEVEL") {
+            log.level = word("TEXTGATE_LOG_LEVEL", &level, "error, warn, info, debug or trace")?;
+        }
+        let listen = match environment("TEXTGATE_HTTP_LISTEN") {
+            Some(listen) => listen.parse().map_err(|_| {
+                wrong_variable("TEXTGATE_HTTP_LISTEN", "an address and a port, for example 127.0.0.1:8080")
+            })?,
+            None => file.http.listen,
+        };
+        let allow = match environment("TEXTGATE_NETWORK_ALLOW") {
+            Some(ranges) => allowed(&ranges)?,
+            None => file.network.allow,
+        };
+        file.limits.check()?;
+        Ok(Self {
+            key_file: key_file.unwrap_or_else(|| data_dir.join("key")),
+            data_dir,
+            listen,
+            metrics: file.http.metrics,
+            allow,
+            log,
+            bounds: file.limits,
+        })
+    }
+
+    /// The socket by which commands reach the running server.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.data_dir.join("control.sock")
+    }
+
+    /// The embedded store.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data_dir.join("textgate.db")
+    }
+}
+
+impl Bounds {
+    fn check(&self) -> Result<(), Failure> {
+        let wrong = |key: &str, range: &str| {
+            Err(Failure::configuration(format_args!("limits.{key} must be {range}; correct it")))
+        };
+        match self {
+            Self { waiting, .. } if !(1..=50_000_000).contains(waiting) => {
+                wrong("waiting", "between 1 and 50000000")
+            }
+            Self { history_days, .. } if !(1..=36_500).contains(history_days) => {
+                wrong("history_days", "between 1 and 36500")
+            }
+            Self { text_days, .. } if *text_days > 36_500 => wrong("text_days", "between 0 and 36500"),
+            Self { drain_s, .. } if *drain_s > 600 => wrong("drain_s", "between 0 and 600"),
+            Self { connections, .. } if !(1..=1_000_000).contains(connections) => {
+                wrong("connections", "between 1 and 1000000")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// For dispatch.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            waiting: self.waiting,
+            history_days: self.history_days,
+            text_days: self.text_days,
+            drain: self.drain(),
+            ..Limits::default()
+        }
+    }
+
+    /// How long what is under way may take on shutdown.
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_s)
+    }
+
+    /// Most connections to the API at once.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+    }
+}
+
+/// The whole of a text file that must not be larger than this.
+pub(crate) fn read_bounded(path: &Path, largest: u64) -> Result<String, Failure> {
+    use std::io::Read;
+    let cannot = |why: &dyn std::fmt::Display| {
+        Failure::configuration(format_args!("{} cannot be read: {why}", path.display()))
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| cannot(&error))?;
+    file.take(largest + 1).read_to_string(&mut text).map_err(|error| cannot(&error))?;
+    if text.len() as u64 > largest {
+        return Err(cannot(&format_args!("it is larger than {} KiB", largest >> 10)));
+    }
+    Ok(text)
+}
+
+fn check_store(store: Option<&str>) -> Result<(), Failure> {
+    match store {
+        None | Some("sqlite") => Ok(()),
+        // The URL holds a password: it is not repeated.
+        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Err(Failure::configuration(
+                "store: this version has no PostgreSQL yet; set store = \"sqlite\"",
+            ))
+        }
+        Some(_) => Err(Failure::configuration("store must be \"sqlite\" (or, later, a postgres:// URL)")),
+    }
+}
+
+/// Where the data is unless told otherwise: what systemd gives, or the user's own place (XDG Base Directory).
+fn usual_data_dir(environment: Environment<'_>) -> PathBuf {
+    if let Some(path) = environment("STATE_DIRECTORY") {
+        return path.into();
+    }
+    if let Some(path) = environment("XDG_DATA_HOME") {
+        return Path::new(&path).join("textgate");
+    }
+    match environment("HOME") {
+        Some(home) => Path::new(&home).join(".local/share/textgate"),
+        None => PathBuf::from("/var/lib/textgate"),
+    }
+}
+
+fn allowed(ranges: &str) -> Result<Vec<IpNet>, Failure> {
+    let ranges = ranges.split(',').map(str::trim).filter(|range| !range.is_empty());
+    ranges
+        .map(|range| range.parse::<IpNet>().or_else(|_| range.parse::<IpAddr>().map(IpNet::from)))
+        .collect::<Result<_, _>>()
+        .map_err(|_| wrong_variable("TEXTGATE_NETWORK_ALLOW", "ranges such as 127.0.0.0/8,10.0.0.0/8"))
+}
+
+fn word<T: for<'a> Deserialize<'a>>(name: &str, value: &str, choices: &str) -> Result<T, Failure> {
+    let value = serde_json::Value::String(value.to_lowercase());
+    serde_json::from_value(value).map_err(|_| wrong_variable(name, choices))
+}
+
+fn wrong_variable(name: &str, what: &str) -> Failure {
+    Failure::configuration(format_args!("the environment variable {name} must be {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Cause;
+
+    const NOTHING: Environment<'static> = &|_| None;
+
+    fn parse(text: &str) -> Result<Config, Failure> {
+        Config::parse("textgate.toml", text, NOTHING)
+    }
+
+    fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Failure> {
+        let find = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::parse("textgate.toml", text, &find)
+    }
+
+    #[test]
+    fn without_a_file_everything_has_a_value_that_works() {
+        let config = with("", &[("HOME", "/home/me")]).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.data_dir, Path::new("/home/me/.local/share/textgate"));
+        assert_eq!(config.key_file, Path::new("/home/me/.local/share/textgate/key"));
+        assert_eq!((config.allow.len(), config.log.format), (0, LogFormat::Text));
+        assert_eq!(config.bounds.limits().waiting, Limits::default().waiting);
+    }
+
+    #[test]
+    fn every_key_of_the_contract_is_read() {
+        let config = parse(
+            r#"
+            data_dir = "/srv/textgate"
+            store = "sqlite"
+            key_file = "/etc/textgate/key"
+            [http]
+            listen = "[::1]:0"
+            metrics = false
+            [network]
+            allow = ["127.0.0.0/8", "fd00::/8"]
+            [log]
+            format = "json"
+            level = "debug"
+            [limits]
+            waiting = 10
+            history_days = 1
+            text_days = 0
+            drain_s = 2
+            connections = 5
+        "#,
+        )
+        .unwrap();
+        assert_eq!(config.control_socket(), Path::new("/srv/textgate/control.sock"));
+        assert_eq!(config.key_file, Path::new("/etc/textgate/key"));
+        assert_eq!((config.listen.port(), config.metrics, config.allow.len()), (0, false, 2));
+        assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
+        let limits = config.bounds.limits();
+        assert_eq!((limits.waiting, limits.text_days, limits.drain), (10, 0, Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file() {
+        let file = "data_dir = \"/a\"\nstore = \"postgres://u:p@h/d\"\n[http]\nlisten = \"127.0.0.1:1\"\n[network]\nallow = [\"10.0.0.0/8\"]";
+        let config = with(
+            file,
+            &[
+                ("TEXTGATE_DATA_DIR", "/b"),
+                ("TEXTGATE_STORE", "sqlite"),
+                ("TEXTGATE_HTTP_LISTEN", "0.0.0.0:2"),
+                ("TEXTGATE_NETWORK_ALLOW", "127.0.0.0/8, 192.168.1.7,"),
+                ("TEXTGATE_LOG_LEVEL", "WARN"),
+            ],
+        )
+        .unwrap();
+        assert_eq!((config.data_dir.as_path(), config.listen.port()), (Path::new("/b"), 2));
+        assert_eq!(config.allow, ["127.0.0.0/8".parse().unwrap(), "192.168.1.7/32".parse::<IpNet>().unwrap()]);
+        assert_eq!(config.log.level, LogLevel::Warn);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        for (text, key) in [
+            ("dat_dir = \"/a\"", "dat_dir"),
+            ("[http]\nlistn = \"127.0.0.1:1\"", "listn"),
+            ("[limits]\nwaitng = 1", "waitng"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+            assert_eq!(error.cause(), Cause::Configuration);
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_by_its_name_and_a_store_url_is_not_repeated() {
+        for name in ["TEXTGATE_HTTP_LISTEN", "TEXTGATE_NETWORK_ALLOW", "TEXTGATE_LOG_FORMAT"] {
+            let error = with("", &[(name, "nonsense")]).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        let error = parse("store = \"postgres://user:hunter2@host/db\"").unwrap_err().to_string();
+        assert!(error.contains("PostgreSQL") && !error.contains("hunter2"), "{error}");
+        let error = parse("[limits]\nwaiting = 0").unwrap_err().to_string();
+        assert!(error.contains("limits.waiting"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_too_large_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        let error = Config::load(Some(&path), NOTHING).unwrap_err().to_string();
+        assert!(error.contains("c.toml"), "{error}");
+        std::fs::write(&path, vec![b'#'; (LARGEST_FILE + 1) as usize]).unwrap();
+        let error = Config::load(Some(&path), NOTHING).unwrap_err().to_string();
+        assert!(error.contains("larger than"), "{error}");
+    }
+}
