@@ -251,9 +251,7 @@ fn check_store(store: Option<&str>) -> Result<(), Failure> {
         None | Some("sqlite") => Ok(()),
         // The URL holds a password: it is not repeated.
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-            Err(Failure::configuration(
-                "store: this version has no PostgreSQL yet; set store = \"sqlite\"",
-            ))
+            Err(Failure::configuration("store: this version has no PostgreSQL yet; set store = \"sqlite\""))
         }
         Some(_) => Err(Failure::configuration("store must be \"sqlite\" (or, later, a postgres:// URL)")),
     }
@@ -365,7 +363,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!((config.data_dir.as_path(), config.listen.port()), (Path::new("/b"), 2));
-        assert_eq!(config.allow, ["127.0.0.0/8".parse().unwrap(), "192.168.1.7/32".parse::<IpNet>().unwrap()]);
+        assert_eq!(
+            config.allow,
+            ["127.0.0.0/8".parse().unwrap(), "192.168.1.7/32".parse::<IpNet>().unwrap()]
+        );
         assert_eq!(config.log.level, LogLevel::Warn);
     }
 

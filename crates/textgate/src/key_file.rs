@@ -18,7 +18,10 @@ pub(crate) fn sealer(path: &Path, is_new_store: bool) -> Result<Sealer, Failure>
         // A new key for an old store would only hide what is wrong: the right one is missing.
         Err(error) if error.kind() == io::ErrorKind::NotFound && is_new_store => make(path)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(wrong(path, "is missing, and the store cannot be read without it; restore it from your backup"));
+            return Err(wrong(
+                path,
+                "is missing, and the store cannot be read without it; restore it from your backup",
+            ));
         }
         Err(error) => return Err(wrong(path, format_args!("cannot be read: {error}"))),
     };
@@ -63,8 +66,11 @@ fn make(path: &Path) -> Result<[u8; 32], Failure> {
     // Written whole under another name, then linked: half a key is never found, and nobody's key is replaced.
     let draft = path.with_extension("new");
     let _ = std::fs::remove_file(&draft);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(cannot)?;
-    file.write_all(format!("{PREFIX}{digits}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(cannot)?;
+    file.write_all(format!("{PREFIX}{digits}\n").as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(cannot)?;
     let linked = std::fs::hard_link(&draft, path);
     let _ = std::fs::remove_file(&draft);
     linked.map_err(cannot)?;
@@ -125,7 +131,14 @@ mod tests {
     fn only_a_key_is_a_key() {
         let key = format!("{PREFIX}{}", "0a".repeat(32));
         assert_eq!(parse(&format!("{key}\n")), Some([10; 32]));
-        for wrong in ["", "0a", &key[1..], &key[..key.len() - 1], &format!("{key}00"), &format!("{PREFIX}{}", "zz".repeat(32))] {
+        for wrong in [
+            "",
+            "0a",
+            &key[1..],
+            &key[..key.len() - 1],
+            &format!("{key}00"),
+            &format!("{PREFIX}{}", "zz".repeat(32)),
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

@@ -6,6 +6,9 @@ use tracing_subscriber::EnvFilter;
 /// Other people's crates say nothing below this: what they print at debug may hold what we must not log.
 const OTHERS: &str = "warn";
 
+/// The target of the one event that is always written: that the server listens, and where.
+pub(crate) const READY: &str = "textgate::ready";
+
 /// Starts the log. A second call changes nothing.
 pub(crate) fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()
@@ -14,21 +17,23 @@ pub(crate) fn start(log: &Log) {
         .with_ansi(false);
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        }
     };
 }
 
 /// Which events are written.
 fn directives(level: LogLevel) -> String {
-    let level = match level {
-        LogLevel::Error => return "error".into(),
-        LogLevel::Warn => return OTHERS.into(),
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
+    let (others, ours) = match level {
+        LogLevel::Error => ("error", "error"),
+        LogLevel::Warn => (OTHERS, "warn"),
+        LogLevel::Info => (OTHERS, "info"),
+        LogLevel::Debug => (OTHERS, "debug"),
+        LogLevel::Trace => (OTHERS, "trace"),
     };
     // A prefix names every room: textgate, textgate_dispatch, …
-    format!("{OTHERS},textgate={level}")
+    format!("{others},textgate={ours},{READY}=info")
 }
 
 #[cfg(test)]
@@ -37,9 +42,8 @@ mod tests {
 
     #[test]
     fn other_peoples_crates_are_never_heard_at_debug() {
-        assert_eq!(directives(LogLevel::Trace), "warn,textgate=trace");
-        assert_eq!(directives(LogLevel::Warn), "warn");
-        assert_eq!(directives(LogLevel::Error), "error");
+        assert_eq!(directives(LogLevel::Trace), "warn,textgate=trace,textgate::ready=info");
+        assert!(directives(LogLevel::Error).starts_with("error,textgate=error,"));
     }
 
     #[test]

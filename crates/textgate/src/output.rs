@@ -10,7 +10,6 @@ pub(crate) enum Tone {
     Good,
     Bad,
     Notice,
-    Faint,
     Strong,
 }
 
@@ -52,7 +51,6 @@ impl<W: Write> Output<W> {
             Tone::Good => "32",
             Tone::Bad => "31",
             Tone::Notice => "33",
-            Tone::Faint => "2",
             Tone::Strong => "1",
         };
         format!("\x1b[{code}m{text}\x1b[0m")

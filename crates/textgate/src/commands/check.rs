@@ -1,0 +1,49 @@
+//! `textgate check`: whether the configuration and the key file are right. Changes nothing.
+
+use crate::client;
+use crate::config::{Config, LogFormat};
+use crate::failure::Done;
+use crate::key_file;
+use crate::output::{Output, Tone};
+
+pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
+    let allow: Vec<String> = config.allow.iter().map(ToString::to_string).collect();
+    let format = match config.log.format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    let is_new = !config.database().exists();
+    let is_keyed = config.key_file.exists();
+    let lines = [
+        ("data_dir", config.data_dir.display().to_string()),
+        (
+            "store",
+            format!(
+                "{}{}",
+                config.database().display(),
+                if is_new { " (made at the first start)" } else { "" }
+            ),
+        ),
+        (
+            "key_file",
+            format!(
+                "{}{}",
+                config.key_file.display(),
+                if is_keyed { "" } else { " (made at the first start)" }
+            ),
+        ),
+        ("http.listen", config.listen.to_string()),
+        ("network.allow", if allow.is_empty() { "(public addresses only)".into() } else { allow.join(", ") }),
+        ("log", format!("{format}, {:?}", config.log.level).to_lowercase()),
+    ];
+    for (name, value) in lines {
+        output.line(format_args!("{name:<14} {value}"))?;
+    }
+    if is_keyed || !is_new {
+        key_file::sealer(&config.key_file, false)?;
+    }
+    let is_running = client::is_running(&config.control_socket()).await?;
+    output.line(format_args!("{:<14} {}", "server", if is_running { "running" } else { "not running" }))?;
+    output.line(output.tone(Tone::Good, "the configuration is right"))?;
+    Ok(())
+}

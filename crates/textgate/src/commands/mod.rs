@@ -1,0 +1,35 @@
+//! The commands: one file each.
+
+mod apply;
+mod backup;
+mod check;
+mod key;
+mod message;
+mod send;
+mod serve;
+mod settings;
+mod status;
+mod test;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Config, process_environment};
+use crate::failure::{Done, Failure};
+use crate::output::Output;
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli) -> Done {
+    let output = &mut Output::standard();
+    let config = || Config::load(cli.config.as_deref(), &process_environment);
+    match cli.command {
+        Command::Serve => serve::run(config()?).await,
+        Command::Apply(args) => apply::run(&config()?, &args, output).await,
+        Command::Send(args) => send::run(&config()?, *args, output).await,
+        Command::Status(args) => status::run(&config()?, &args, output).await,
+        Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
+        Command::Test(args) => test::run(&config()?, &args, output).await,
+        Command::Key(args) => key::run(&config()?, &args.command, output).await,
+        Command::Backup(args) => backup::run(&config()?, &args, output).await,
+        Command::Check => check::run(&config()?, output).await,
+        Command::Demo(_) | Command::Simulate(_) => Err(Failure::failed("this build has no simulators yet")),
+    }
+}

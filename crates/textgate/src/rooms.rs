@@ -1,0 +1,89 @@
+//! The wiring: which store, which plugins, which bounds make up the engine.
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::key_file;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use textgate_dispatch::{Dispatch, Limits, Metrics, Parts, StartError};
+use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugin, Plugins};
+use textgate_store::Store;
+
+/// Starts the engine on the configured store.
+pub(crate) async fn start(config: &Config, limits: Limits) -> Result<Dispatch, Failure> {
+    make_data_dir(&config.data_dir)?;
+    let sealer = key_file::sealer(&config.key_file, !config.database().exists())?;
+    let metrics = Arc::new(Metrics::default());
+    let store = open_store(config, &metrics).await?;
+    let parts = Parts {
+        store,
+        sealer,
+        plugins: plugins(),
+        environment: Environment { network: NetworkGuard::allowing(config.allow.iter().copied()) },
+        limits,
+        metrics,
+    };
+    Dispatch::start(parts).await.map_err(|error| match error {
+        StartError::WrongKey => Failure::configuration(error),
+        StartError::Store(_) => Failure::failed(error),
+    })
+}
+
+/// Starts the engine for a command on the store itself: no gateway is started, and nothing is sent.
+pub(crate) async fn start_offline(config: &Config) -> Result<Dispatch, Failure> {
+    // Until dispatch can start without its gateways, starting it here would send what waits: rather nothing is done.
+    Err(Failure::unreachable(format_args!(
+        "no server runs on {}; start it with `textgate serve`: this build cannot change a store without one",
+        config.data_dir.display()
+    )))
+}
+
+/// Every kind of gateway, in the order the console lists them.
+pub(crate) fn plugins() -> Plugins {
+    let plugins: Vec<Arc<dyn Plugin>> = vec![Arc::new(GenericHttpPlugin::new())];
+    Plugins::new(plugins)
+}
+
+async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<dyn Store>, Failure> {
+    let _ = metrics;
+    Err(Failure::failed(format_args!(
+        "this build has no store yet: {} cannot be opened",
+        config.database().display()
+    )))
+}
+
+/// The data directory, for its owner only where it is new.
+fn make_data_dir(path: &Path) -> Result<(), Failure> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+        Failure::configuration(format_args!(
+            "the data directory {} cannot be made: {error}; set data_dir or TEXTGATE_DATA_DIR to a place where this user may write",
+            path.display()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_new_data_directory_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        make_data_dir(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        make_data_dir(&path).unwrap();
+    }
+
+    #[test]
+    fn a_data_directory_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = make_data_dir(&file.join("data")).unwrap_err().to_string();
+        assert!(error.contains("file/data") && error.contains("data_dir"), "{error}");
+    }
+}
