@@ -63,7 +63,9 @@ pub enum Refusal {
         remaining: u64,
     },
     /// No gateway is set for this virtual server, nor above it.
-    #[error("no SMS gateway is configured: select Custom in the SMS settings and add a gateway, or ask your service provider for SMS credits")]
+    #[error(
+        "no SMS gateway is configured: select Custom in the SMS settings and add a gateway, or ask your service provider for SMS credits"
+    )]
     NotConfigured,
     /// The Idempotency-Key belongs to a different request.
     #[error("this Idempotency-Key was used for a different request; use a new key for a new message")]
