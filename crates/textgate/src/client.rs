@@ -265,6 +265,37 @@ mod tests {
         assert!(failure.to_string().contains("textgate serve"), "{failure}");
     }
 
+    #[tokio::test]
+    async fn the_control_socket_is_asked_for_the_chosen_virtual_server() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        crate::install_crypto();
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"{\"to\":\"1\"}") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 10\r\n\r\n{\"id\":\"a\"}";
+            stream.write_all(answer).await.unwrap();
+            String::from_utf8(request).unwrap().to_lowercase()
+        });
+        let client = Client::control(&socket, Some("acme/sales".into())).unwrap();
+        let body = json!({"to": "1"});
+        let ask = Ask { body: Some(&body), idempotency_key: Some("once"), ..Ask::default() };
+        let answer = client.ask(Method::POST, "/v1/messages", ask).await.unwrap();
+        assert_eq!(answer, json!({"id": "a"}));
+        let request = server.await.unwrap();
+        assert!(request.starts_with("post /v1/messages http/1.1\r\n"), "{request}");
+        assert!(request.contains("x-textgate-virtual-server: acme/sales\r\n"), "{request}");
+        assert!(
+            request.contains("idempotency-key: once\r\n") && !request.contains("authorization"),
+            "{request}"
+        );
+    }
+
     #[test]
     fn a_name_in_a_path_stays_one_part() {
         assert_eq!(path_part("a/b c?é"), "a%2Fb%20c%3F%C3%A9");

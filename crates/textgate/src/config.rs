@@ -139,9 +139,7 @@ impl Config {
     }
 
     fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Failure> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            Failure::configuration(format_args!("{name} is not a valid configuration:\n{error}"))
-        })?;
+        let file: File = toml::from_str(text).map_err(|error| wrong_toml(name, text, &error))?;
         check_store(environment("TEXTGATE_STORE").or(file.store).as_deref())?;
         let data_dir = environment("TEXTGATE_DATA_DIR")
             .map(PathBuf::from)
@@ -216,7 +214,6 @@ impl Bounds {
             history_days: self.history_days,
             text_days: self.text_days,
             drain: self.drain(),
-            ..Limits::default()
         }
     }
 
@@ -244,6 +241,13 @@ pub(crate) fn read_bounded(path: &Path, largest: u64) -> Result<String, Failure>
         return Err(cannot(&format_args!("it is larger than {} KiB", largest >> 10)));
     }
     Ok(text)
+}
+
+/// What is wrong with a TOML file, and in which line. The line itself is left out: it may hold a secret.
+pub(crate) fn wrong_toml(name: &str, text: &str, error: &toml::de::Error) -> Failure {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    Failure::configuration(format_args!("{name}, line {line}: {}", error.message()))
 }
 
 fn check_store(store: Option<&str>) -> Result<(), Failure> {
@@ -379,6 +383,7 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.to_string().contains(key), "{error}");
+            assert!(!error.to_string().contains("127.0.0.1"), "no source line is repeated: {error}");
             assert_eq!(error.cause(), Cause::Configuration);
         }
     }

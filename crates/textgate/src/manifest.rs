@@ -1,6 +1,6 @@
 //! The manifest of `apply`: TOML, whose secrets may stand in the environment or in files of their own.
 
-use crate::config::{Environment, read_bounded};
+use crate::config::{Environment, read_bounded, wrong_toml};
 use crate::failure::Failure;
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -25,19 +25,13 @@ pub(crate) fn load(path: &Path, environment: Environment<'_>) -> Result<Manifest
     parse(&path.display().to_string(), &text, &Secrets { environment, folder })
 }
 
-/// The value in this TOML text, with its secrets resolved. Never shows a value in an error, but for its own source line
-/// where the TOML itself is broken.
+/// The value in this TOML text, with its secrets resolved. No error repeats a source line: it may hold a secret.
 pub(crate) fn parse<T: DeserializeOwned>(
     name: &str,
     text: &str,
     secrets: &Secrets<'_>,
 ) -> Result<T, Failure> {
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line =
-            error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        // The source line is left out: it may hold a secret.
-        Failure::configuration(format_args!("{name}, line {line}: {}", error.message()))
-    })?;
+    let table: Table = text.parse().map_err(|error| wrong_toml(name, text, &error))?;
     let mut value = Value::Table(table);
     let mut problems = Vec::new();
     resolve(&mut value, "", secrets, &mut problems);
@@ -89,12 +83,12 @@ impl Secrets<'_> {
                     "the environment variable {value} is not set; set it, or write the secret another way"
                 )
             })),
-            "file" => Some(self.from_file(value)),
+            "file" => Some(self.read_secret(value)),
             _ => None,
         }
     }
 
-    fn from_file(&self, name: &str) -> Result<String, String> {
+    fn read_secret(&self, name: &str) -> Result<String, String> {
         let mut secret =
             read_bounded(&self.folder.join(name), LARGEST_SECRET).map_err(|failure| failure.to_string())?;
         // Editors and `echo` end a file with a line break that is not part of the secret.
