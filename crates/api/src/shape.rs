@@ -153,7 +153,7 @@ impl Shape {
                 }
             }
             Self::Time => {
-                if !value.as_str().is_some_and(|text| Given::parse(text).is_some()) {
+                if value.as_str().is_none_or(|text| Given::parse(text).is_none()) {
                     wrong("a time as in RFC 3339".into());
                 }
             }

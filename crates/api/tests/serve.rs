@@ -1,5 +1,7 @@
 //! The listener from outside, against peers that are slow, large, many, or talk nonsense.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, outside a test function
+
 use axum::Router;
 use axum::routing::get;
 use std::net::SocketAddr;
@@ -100,22 +102,25 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_huge_head_is_answered_431() {
+async fn a_huge_head_is_refused() {
     let limits = HttpLimits { header_bytes: 8 << 10, headers: 10, ..HttpLimits::default() };
     let server = plain(limits).await;
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(1 << 20));
-    assert!(server.ask(long.as_bytes()).await.starts_with("HTTP/1.1 431"), "one long header");
+    // A peer that is still writing when the connection closes may see a reset instead of the answer.
+    let answer = server.ask(long.as_bytes()).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "one long header: {answer}");
     let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-Many: a\r\n".repeat(50));
     assert!(server.ask(many.as_bytes()).await.starts_with("HTTP/1.1 431"), "many short headers");
     let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20));
     let answer = server.ask(endless.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 414") || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let refusals = ["HTTP/1.1 414", "HTTP/1.1 431"];
+    assert!(answer.is_empty() || refusals.iter().any(|refusal| answer.starts_with(refusal)), "{answer}");
     assert!(server.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"), "others are served");
     server.finished().await;
 }
 
 #[tokio::test]
-async fn garbage_is_answered_400_and_closed() {
+async fn garbage_is_refused_and_closed() {
     let server = plain(HttpLimits::default()).await;
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[..],
@@ -127,7 +132,8 @@ async fn garbage_is_answered_400_and_closed() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
     let smuggled = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello";
-    assert!(server.ask(smuggled).await.starts_with("HTTP/1.1 400"));
+    let answer = server.ask(smuggled).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert!(server.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"), "others are served");
     server.finished().await;
 }
