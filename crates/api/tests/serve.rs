@@ -110,7 +110,8 @@ async fn a_huge_head_is_refused() {
     let answer = server.ask(long.as_bytes()).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "one long header: {answer}");
     let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-Many: a\r\n".repeat(50));
-    assert!(server.ask(many.as_bytes()).await.starts_with("HTTP/1.1 431"), "many short headers");
+    let answer = server.ask(many.as_bytes()).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "many short headers: {answer}");
     let endless = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20));
     let answer = server.ask(endless.as_bytes()).await;
     let refusals = ["HTTP/1.1 414", "HTTP/1.1 431"];
