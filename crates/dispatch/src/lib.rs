@@ -3,7 +3,12 @@
 //! Knows the gateways and the store by their traits, and nobody above it. Accept and dispatch meet in memory; the store
 //! is written ahead and never polled.
 
+mod clock;
 mod dispatch;
+mod engine;
+mod front;
+mod station;
+mod view;
 mod words;
 
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
