@@ -11,6 +11,8 @@ mod clock;
 mod dispatch;
 mod engine;
 mod flow;
+#[cfg(test)]
+mod flow_tests;
 mod front;
 mod lanes;
 mod metrics;
