@@ -1,0 +1,181 @@
+//! The encodings a text can leave in, and which of them carries a text in the least room.
+
+use crate::alphabet::{self, gsm7};
+use crate::{Language, Reference};
+use std::fmt;
+
+/// How the characters of a text become the user data of an SMS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// GSM 7 bit, one septet per unit: the default alphabet with its extension table, or national language tables
+    /// in their place (TS 23.038 §6.2.1).
+    Gsm7(Shifts),
+    /// IA5, one octet per character.
+    Ascii,
+    /// ISO 8859-1, one octet per character.
+    Latin1,
+    /// UCS-2, two octets per character (TS 23.038 §6.2.3). The standard's UCS-2 ends at U+FFFF, but phones read
+    /// UTF-16 here, so a character beyond goes as a surrogate pair: the same octets as [`Utf16Be`](Self::Utf16Be).
+    Ucs2,
+    /// UTF-16, big-endian.
+    Utf16Be,
+    /// Octets that no alphabet is declared for: a text goes as its UTF-8.
+    Binary,
+}
+
+/// The national language tables in use for GSM 7 bit (TS 23.038 §6.2.1.2); none by default. Each costs three
+/// octets in every segment's header, and a phone without the table shows wrong characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Shifts {
+    locking: Option<Language>,
+    single: Option<Language>,
+}
+
+/// Which encodings [`choose`] may take beside plain GSM 7 bit and UCS-2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Choices {
+    /// National language tables too. Off by default, as many phones and providers lack them.
+    pub shifts: bool,
+}
+
+/// The encoding that carries the text in the fewest segments, and of those in the fewest octets: GSM 7 bit where it has every
+/// character; else, where `choices` allow, GSM 7 bit with one language's tables; else UCS-2. Carries every text.
+pub fn choose(text: &str, choices: Choices) -> Encoding {
+    if text.chars().all(|c| gsm7::code(c).is_some()) {
+        // Never worse than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
+        return Encoding::GSM7;
+    }
+    let mut best = (room(text, Encoding::Ucs2), Encoding::Ucs2);
+    if choices.shifts {
+        for encoding in Language::ALL.iter().flat_map(|language| Shifts::of(*language)).map(Encoding::Gsm7) {
+            if let room @ Some(_) = room(text, encoding)
+                && (best.0.is_none() || room < best.0)
+            {
+                best = (room, encoding);
+            }
+        }
+    }
+    best.1
+}
+
+/// Segments and units in bits; `None` where the encoding lacks a character or the text is too long.
+fn room(text: &str, encoding: Encoding) -> Option<(u8, usize)> {
+    let segments = crate::count(text, encoding, Reference::Bits8).ok()?;
+    let units: usize = text.chars().filter_map(|c| encoding.units(c)).sum();
+    Some((
+        segments,
+        units * encoding.bits_per_unit() + 8 * encoding.shifts().header_octets() * usize::from(segments),
+    ))
+}
+
+impl Encoding {
+    /// GSM 7 bit with the default alphabet and its extension table.
+    pub const GSM7: Self = Self::Gsm7(Shifts { locking: None, single: None });
+
+    /// The name in the API and the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gsm7(_) => "gsm7",
+            Self::Ascii => "ascii",
+            Self::Latin1 => "latin1",
+            Self::Ucs2 => "ucs2",
+            Self::Utf16Be => "utf16be",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// Whether the encoding has this character.
+    pub fn has(self, c: char) -> bool {
+        self.units(c).is_some()
+    }
+
+    /// The national language tables in use; none for all but GSM 7 bit.
+    pub fn shifts(self) -> Shifts {
+        match self {
+            Self::Gsm7(shifts) => shifts,
+            _ => Shifts::default(),
+        }
+    }
+
+    /// Units (septets for GSM 7 bit, octets for the others) that the character takes.
+    pub(crate) fn units(self, c: char) -> Option<usize> {
+        match self {
+            Self::Gsm7(shifts) => {
+                alphabet::code(shifts, c).map(|code| if code & gsm7::ESCAPED == 0 { 1 } else { 2 })
+            }
+            Self::Ascii => c.is_ascii().then_some(1),
+            Self::Latin1 => (u32::from(c) < 0x100).then_some(1),
+            Self::Ucs2 | Self::Utf16Be => Some(2 * c.len_utf16()),
+            Self::Binary => Some(c.len_utf8()),
+        }
+    }
+
+    /// Appends the character's units; says whether the encoding has it.
+    pub(crate) fn push(self, c: char, units: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Gsm7(shifts) => match alphabet::code(shifts, c) {
+                Some(code) if code & gsm7::ESCAPED == 0 => units.push(code),
+                Some(code) => units.extend([gsm7::ESC, code & 0x7F]),
+                None => return false,
+            },
+            Self::Ascii | Self::Latin1 => match u8::try_from(c) {
+                Ok(octet) if octet.is_ascii() || self == Self::Latin1 => units.push(octet),
+                _ => return false,
+            },
+            Self::Ucs2 | Self::Utf16Be => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    units.extend(unit.to_be_bytes());
+                }
+            }
+            Self::Binary => units.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        true
+    }
+
+    fn bits_per_unit(self) -> usize {
+        if matches!(self, Self::Gsm7(_)) { 7 } else { 8 }
+    }
+
+    /// Units that fit into `octets` of user data, in whole characters of the alphabet.
+    pub(crate) fn units_in(self, octets: usize) -> usize {
+        match self {
+            Self::Gsm7(_) => octets * 8 / 7,
+            Self::Ucs2 | Self::Utf16Be => octets / 2 * 2,
+            Self::Ascii | Self::Latin1 | Self::Binary => octets,
+        }
+    }
+}
+
+impl Shifts {
+    /// These tables; `None` where the standard has no such table: Spanish is without a locking one (TS 23.038 §A.3.2).
+    pub fn new(locking: Option<Language>, single: Option<Language>) -> Option<Self> {
+        locking.is_none_or(Language::has_locking).then_some(Self { locking, single })
+    }
+
+    /// The language whose table stands in place of the default alphabet.
+    pub fn locking(self) -> Option<Language> {
+        self.locking
+    }
+
+    /// The language whose table stands in place of the extension table, for the one character after ESC.
+    pub fn single(self) -> Option<Language> {
+        self.single
+    }
+
+    /// The ways to use one language: its single shift table, its locking one, both.
+    fn of(language: Language) -> impl Iterator<Item = Self> {
+        let both = [(None, Some(language)), (Some(language), None), (Some(language), Some(language))];
+        both.into_iter().filter_map(|(locking, single)| Self::new(locking, single))
+    }
+
+    /// Octets that these tables' information elements take, without the header's length octet.
+    pub(crate) fn header_octets(self) -> usize {
+        3 * (usize::from(self.locking.is_some()) + usize::from(self.single.is_some()))
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
