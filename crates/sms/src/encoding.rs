@@ -38,34 +38,26 @@ pub struct Choices {
     pub shifts: bool,
 }
 
-/// The encoding that carries the text in the fewest segments, and of those in the fewest octets: GSM 7 bit where it has every
-/// character; else, where `choices` allow, GSM 7 bit with one language's tables; else UCS-2. Carries every text.
+/// The encoding that carries the text in the fewest segments, and of those the one that most phones read: GSM 7 bit, UCS-2,
+/// then (where `choices` allow) one language's single shift table, with which a phone that lacks it still shows the
+/// letter's base, then its locking one, then both. Carries every text.
 pub fn choose(text: &str, choices: Choices) -> Encoding {
     if text.chars().all(|c| gsm7::code(c).is_some()) {
-        // Never worse than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
+        // Never more segments than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
         return Encoding::GSM7;
     }
-    let mut best = (room(text, Encoding::Ucs2), Encoding::Ucs2);
-    if choices.shifts {
-        for encoding in Language::ALL.iter().flat_map(|language| Shifts::of(*language)).map(Encoding::Gsm7) {
-            if let room @ Some(_) = room(text, encoding)
-                && (best.0.is_none() || room < best.0)
+    let segments = |encoding| crate::count(text, encoding, Reference::Bits8).ok();
+    let mut best = (segments(Encoding::Ucs2), Encoding::Ucs2);
+    if choices.shifts && best.0 != Some(1) {
+        for encoding in Shifts::of_one_language().map(Encoding::Gsm7) {
+            if let fewer @ Some(count) = segments(encoding)
+                && best.0.is_none_or(|least| count < least)
             {
-                best = (room, encoding);
+                best = (fewer, encoding);
             }
         }
     }
     best.1
-}
-
-/// Segments and units in bits; `None` where the encoding lacks a character or the text is too long.
-fn room(text: &str, encoding: Encoding) -> Option<(u8, usize)> {
-    let segments = crate::count(text, encoding, Reference::Bits8).ok()?;
-    let units: usize = text.chars().filter_map(|c| encoding.units(c)).sum();
-    Some((
-        segments,
-        units * encoding.bits_per_unit() + 8 * encoding.shifts().header_octets() * usize::from(segments),
-    ))
 }
 
 impl Encoding {
@@ -132,10 +124,6 @@ impl Encoding {
         true
     }
 
-    fn bits_per_unit(self) -> usize {
-        if matches!(self, Self::Gsm7(_)) { 7 } else { 8 }
-    }
-
     /// Units that fit into `octets` of user data, in whole characters of the alphabet.
     pub(crate) fn units_in(self, octets: usize) -> usize {
         match self {
@@ -162,10 +150,14 @@ impl Shifts {
         self.single
     }
 
-    /// The ways to use one language: its single shift table, its locking one, both.
-    fn of(language: Language) -> impl Iterator<Item = Self> {
-        let both = [(None, Some(language)), (Some(language), None), (Some(language), Some(language))];
-        both.into_iter().filter_map(|(locking, single)| Self::new(locking, single))
+    /// Every way to use one language's tables, in the order in which [`choose`] likes them.
+    fn of_one_language() -> impl Iterator<Item = Self> {
+        let ways: [fn(Language) -> Option<Self>; 3] = [
+            |language| Self::new(None, Some(language)),
+            |language| Self::new(Some(language), None),
+            |language| Self::new(Some(language), Some(language)),
+        ];
+        ways.into_iter().flat_map(|way| Language::ALL.iter().copied().filter_map(way))
     }
 
     /// Octets that these tables' information elements take, without the header's length octet.

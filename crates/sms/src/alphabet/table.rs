@@ -21,6 +21,7 @@ impl Table {
             if c as u32 != UNDEFINED as u32 {
                 // Insertion sort, as a const fn has no other.
                 let mut at = defined;
+                // Behind its equals, of which the first then counts.
                 while at > 0 && septets[at - 1].0 as u32 > c as u32 {
                     septets[at] = septets[at - 1];
                     at -= 1;
@@ -44,6 +45,14 @@ impl Table {
         Self::full(characters)
     }
 
+    /// Writes the septet, with `mark`, at its character's place in `codes`, where the character is among the first 256.
+    pub(super) const fn note_code(&self, septet: u8, mark: u8, codes: &mut [u8; 256]) {
+        let c = self.characters[septet as usize] as usize;
+        if c < codes.len() {
+            codes[c] = septet | mark;
+        }
+    }
+
     /// The character of a septet, where there is one.
     pub(crate) fn character(&self, septet: u8) -> Option<char> {
         self.characters.get(usize::from(septet)).copied().filter(|c| *c != UNDEFINED)
@@ -61,7 +70,8 @@ impl Table {
     /// The septet of a character.
     pub(crate) fn septet(&self, c: char) -> Option<u8> {
         let defined = self.septets.get(..self.defined)?;
-        let at = defined.binary_search_by_key(&c, |(c, _)| *c).ok()?;
-        defined.get(at).map(|(_, septet)| *septet)
+        // The first of those that a table has twice.
+        let at = defined.partition_point(|(other, _)| *other < c);
+        defined.get(at).filter(|(other, _)| *other == c).map(|(_, septet)| *septet)
     }
 }
