@@ -7,15 +7,16 @@ use std::fmt;
 /// How the characters of a text become the user data of an SMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// GSM 7 bit, one septet per unit: the default alphabet with its extension table, or national language tables
-    /// in their place (TS 23.038 §6.2.1).
+    /// GSM 7 bit, one septet per unit: the default alphabet with its extension table, or national language
+    /// tables in their place (TS 23.038 §6.2.1).
     Gsm7(Shifts),
     /// IA5, one octet per character.
     Ascii,
     /// ISO 8859-1, one octet per character.
     Latin1,
-    /// UCS-2, two octets per character (TS 23.038 §6.2.3). The standard's UCS-2 ends at U+FFFF, but phones read
-    /// UTF-16 here, so a character beyond goes as a surrogate pair: the same octets as [`Utf16Be`](Self::Utf16Be).
+    /// UCS-2, two octets per character (TS 23.038 §6.2.3). The standard's UCS-2 ends at U+FFFF, but phones
+    /// read UTF-16 here, so a character beyond goes as a surrogate pair: the same octets as
+    /// [`Utf16Be`](Self::Utf16Be).
     Ucs2,
     /// UTF-16, big-endian.
     Utf16Be,
@@ -38,9 +39,9 @@ pub struct Choices {
     pub shifts: bool,
 }
 
-/// The encoding that carries the text in the fewest segments, and of those the one that most phones read: GSM 7 bit, UCS-2,
-/// then (where `choices` allow) one language's single shift table, with which a phone that lacks it still shows the
-/// letter's base, then its locking one, then both. Carries every text.
+/// The encoding that carries the text in the fewest segments, and of those the one that most phones read: GSM
+/// 7 bit, UCS-2, then (where `choices` allow) one language's single shift table, with which a phone that
+/// lacks it still shows the letter's base, then its locking one, then both. Carries every text.
 pub fn choose(text: &str, choices: Choices) -> Encoding {
     if text.chars().all(|c| gsm7::code(c).is_some()) {
         // Never more segments than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
@@ -135,7 +136,8 @@ impl Encoding {
 }
 
 impl Shifts {
-    /// These tables; `None` where the standard has no such table: Spanish is without a locking one (TS 23.038 §A.3.2).
+    /// These tables; `None` where the standard has no such table: Spanish is without a locking one (TS 23.038
+    /// §A.3.2).
     pub fn new(locking: Option<Language>, single: Option<Language>) -> Option<Self> {
         locking.is_none_or(Language::has_locking).then_some(Self { locking, single })
     }

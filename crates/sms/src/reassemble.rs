@@ -6,8 +6,8 @@ use std::fmt;
 /// Units that are kept of one part: what the largest segment holds.
 const MAX_UNITS: usize = 160;
 
-/// The parts of one text that have come so far, in whatever order. Bounded: at most 255 parts of 160 units. Who keeps
-/// it decides which parts belong together (sender, recipient, reference) and how long to wait.
+/// The parts of one text that have come so far, in whatever order. Bounded: at most 255 parts of 160 units.
+/// Who keeps it decides which parts belong together (sender, recipient, reference) and how long to wait.
 #[derive(Clone)]
 pub struct Assembly {
     parts: Vec<Option<Vec<u8>>>,
@@ -23,8 +23,8 @@ impl Assembly {
         assembly
     }
 
-    /// Takes one more part; says whether all are there now. A part that is there already, or of a text with another
-    /// number of parts, changes nothing.
+    /// Takes one more part; says whether all are there now. A part that is there already, or of a text with
+    /// another number of parts, changes nothing.
     pub fn add(&mut self, part: Part, units: &[u8]) -> bool {
         if usize::from(part.total) == self.parts.len()
             && let Some(place @ None) = self.parts.get_mut(usize::from(part.number).wrapping_sub(1))
@@ -40,8 +40,8 @@ impl Assembly {
         self.missing == 0
     }
 
-    /// The text of the parts that are there, in order. They are joined before they are read, so that a peer which
-    /// cuts inside a character does no harm.
+    /// The text of the parts that are there, in order. They are joined before they are read, so that a peer
+    /// which cuts inside a character does no harm.
     pub fn text(&self, encoding: Encoding) -> String {
         decode(&self.parts.iter().flatten().flatten().copied().collect::<Vec<u8>>(), encoding)
     }

@@ -24,8 +24,8 @@ pub(crate) static DEFAULT: Table = Table::full([
 /// The extension table.
 #[rustfmt::skip]
 pub(crate) static EXTENSION: Table = Table::sparse(&[
-    (0x0A, '\u{C}'), (0x14, '^'), (0x28, '{'), (0x29, '}'), (0x2F, '\\'), (0x3C, '['), (0x3D, '~'), (0x3E, ']'),
-    (0x40, '|'), (0x65, '€'),
+    (0x0A, '\u{C}'), (0x14, '^'), (0x28, '{'), (0x29, '}'), (0x2F, '\\'), (0x3C, '['), (0x3D, '~'),
+    (0x3E, ']'), (0x40, '|'), (0x65, '€'),
 ]);
 
 /// Stands in [`LATIN1`] where there is no septet; ESC behind ESC is no character's code.

@@ -1,4 +1,5 @@
-//! Replaces the characters that an encoding lacks with near ones, so that a text keeps its sense in a smaller alphabet.
+//! Replaces the characters that an encoding lacks with near ones, so that a text keeps its sense in a smaller
+//! alphabet.
 
 mod near;
 
@@ -6,12 +7,12 @@ use crate::Encoding;
 use crate::cluster::clusters;
 use near::NEAR;
 
-/// Steps from a character to what stands in for it: the longest way is a Greek letter with three marks, to its
-/// capital, to a Latin one.
+/// Steps from a character to what stands in for it: the longest way is a Greek letter with three marks, to
+/// its capital, to a Latin one.
 const STEPS: u8 = 6;
 
-/// The text with each character that the encoding lacks replaced: by a near one where there is one, else by `?` (one for
-/// a whole grapheme cluster). What only joins or marks its neighbours is left out.
+/// The text with each character that the encoding lacks replaced: by a near one where there is one, else by
+/// `?` (one for a whole grapheme cluster). What only joins or marks its neighbours is left out.
 pub fn transliterate(text: &str, encoding: Encoding) -> String {
     let mut near = String::with_capacity(text.len());
     for cluster in clusters(text) {
@@ -26,7 +27,8 @@ pub fn transliterate(text: &str, encoding: Encoding) -> String {
     near
 }
 
-/// Appends the character, or what stands in for it; appends nothing and says no where neither is in the encoding.
+/// Appends the character, or what stands in for it; appends nothing and says no where neither is in the
+/// encoding.
 fn push_near(c: char, encoding: Encoding, steps: u8, near: &mut String) -> bool {
     if encoding.has(c) {
         near.push(c);
@@ -69,8 +71,8 @@ fn stand_in(c: char) -> StandIn {
     }
 }
 
-/// Whether the character shows nothing by itself: combining marks, joiners, directions, variation selectors, skin
-/// tones, control characters.
+/// Whether the character shows nothing by itself: combining marks, joiners, directions, variation selectors,
+/// skin tones, control characters.
 fn is_mark(c: char) -> bool {
     matches!(c,
         '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}'
@@ -97,8 +99,8 @@ mod tests {
 
     #[test]
     fn letters_lose_their_marks_and_signs_become_ascii() {
-        assert_eq!(gsm7("“Ça va” – c’est l’été…"), "\"Ca va\" - c'est l'été...".replace("Ca", "Ça"));
-        assert_eq!(gsm7("zażółć gęślą jaźń"), "zazólc gesla jazn".replace('ó', "o"));
+        assert_eq!(gsm7("“Ça va” – c’est l’été…"), "\"Ça va\" - c'est l'été...");
+        assert_eq!(gsm7("zażółć gęślą jaźń"), "zazolc gesla jazn");
         assert_eq!(gsm7("Việt Nam, Şişli, Þór, cœur"), "Viet Nam, Sisli, Thor, coeur");
         assert_eq!(gsm7("e\u{301}\u{a0}x\t½ ﬁ Ｃ１"), "e x 1/2 fi C1");
         assert_eq!(transliterate("Straße, 5 €, Ærø", Encoding::Ascii), "Strasse, 5 EUR, AEro");

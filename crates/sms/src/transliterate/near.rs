@@ -1,6 +1,6 @@
-//! Which character stands in for which, in order of code points: a letter without its last mark, a capital for a Greek
-//! small letter, Latin letters for a Cyrillic one, ASCII for typographic signs, 0 to 9 for the digits of other scripts. What
-//! stands in may have a stand-in itself.
+//! Which character stands in for which, in order of code points: a letter without its last mark, a capital
+//! for a Greek small letter, Latin letters for a Cyrillic one, ASCII for typographic signs, 0 to 9 for the
+//! digits of other scripts. What stands in may have a stand-in itself.
 
 /// Each character with what stands in for it; empty where it is simply left out.
 #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! Kannada: the locking and the single shift table (TS 23.038 §A.3.7, §A.2.7).
 //!
-//! The standard prints U+0CAA at 0x24 as well as at 0x3D; here 0x24 is U+0CA1, which belongs between its neighbours and
-//! which phones have there.
+//! The standard prints U+0CAA at 0x24 as well as at 0x3D; here 0x24 is U+0CA1, which belongs between its
+//! neighbours and which phones have there.
 
 use super::super::table::{Table, UNDEFINED as NONE};
 

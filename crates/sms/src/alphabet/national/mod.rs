@@ -1,5 +1,5 @@
-//! The national language tables of TS 23.038 annex A, one file a language. The code points are cross-checked between
-//! transcriptions of Releases 16 and 18 and what phones have; where those differ, the file says so.
+//! The national language tables of TS 23.038 annex A, one file a language. The code points are cross-checked
+//! between transcriptions of Releases 16 and 18 and what phones have; where those differ, the file says so.
 
 mod bengali;
 mod gujarati;

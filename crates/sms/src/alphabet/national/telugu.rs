@@ -1,7 +1,7 @@
 //! Telugu: the locking and the single shift table (TS 23.038 §A.3.12, §A.2.12).
 //!
-//! Unlike its neighbours the single shift table prints no € at 0x65; some phones have one there, but as others show an e,
-//! none is sent.
+//! Unlike its neighbours the single shift table prints no € at 0x65; some phones have one there, but as
+//! others show an e, none is sent.
 
 use super::super::table::{Table, UNDEFINED as NONE};
 
