@@ -40,8 +40,8 @@ pub struct Choices {
 }
 
 /// The encoding that carries the text in the fewest segments, and of those the one that most phones read: GSM
-/// 7 bit, UCS-2, then (where `choices` allow) one language's single shift table, with which a phone that
-/// lacks it still shows the letter's base, then its locking one, then both. Carries every text.
+/// 7 bit, then UCS-2, then (where `choices` allow) one language's single shift table, without which a phone
+/// shows only that language's letters wrong, then its locking one, then both. Carries every text.
 pub fn choose(text: &str, choices: Choices) -> Encoding {
     if text.chars().all(|c| gsm7::code(c).is_some()) {
         // Never more segments than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
@@ -125,13 +125,9 @@ impl Encoding {
         true
     }
 
-    /// Units that fit into `octets` of user data, in whole characters of the alphabet.
+    /// Units that fit into `octets` of user data.
     pub(crate) fn units_in(self, octets: usize) -> usize {
-        match self {
-            Self::Gsm7(_) => octets * 8 / 7,
-            Self::Ucs2 | Self::Utf16Be => octets / 2 * 2,
-            Self::Ascii | Self::Latin1 | Self::Binary => octets,
-        }
+        if matches!(self, Self::Gsm7(_)) { octets * 8 / 7 } else { octets }
     }
 }
 

@@ -53,3 +53,32 @@ impl fmt::Debug for Assembly {
         write!(f, "Assembly({} of {} parts)", self.parts.len() - self.missing, self.parts.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reference;
+
+    fn part(total: u8, number: u8) -> Part {
+        Part { reference: 1, bits: Reference::Bits8, total, number }
+    }
+
+    #[test]
+    fn only_missing_parts_of_the_same_text_are_taken() {
+        let mut assembly = Assembly::new(part(2, 2), b"two");
+        assert!(!assembly.add(part(2, 2), b"again"), "there already");
+        assert!(!assembly.add(part(3, 1), b"other"), "of a text with three parts");
+        assert!(!assembly.add(part(2, 3), b"beyond"));
+        assert_eq!(assembly.text(Encoding::Ascii), "two");
+        assert!(assembly.add(part(2, 1), b"one "));
+        assert_eq!(assembly.text(Encoding::Ascii), "one two");
+        assert_eq!(format!("{assembly:?}"), "Assembly(2 of 2 parts)");
+    }
+
+    #[test]
+    fn a_character_that_a_peer_cut_is_whole_again() {
+        let mut assembly = Assembly::new(part(2, 1), &[0xD8, 0x3D]);
+        assembly.add(part(2, 2), &[0xDE, 0x00]);
+        assert_eq!(assembly.text(Encoding::Ucs2), "😀");
+    }
+}

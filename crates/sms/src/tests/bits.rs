@@ -82,6 +82,8 @@ fn elements_that_make_no_sense_are_left_out() {
     }
     let twice = parse_header(&[10, 0, 3, 1, 2, 1, 0, 3, 9, 3, 2]).unwrap().part.unwrap();
     assert_eq!((twice.reference, twice.total, twice.number), (9, 3, 2), "the last one counts");
+    let then_wrong = parse_header(&[10, 0, 3, 1, 2, 1, 0, 3, 9, 3, 4]).unwrap().part.unwrap();
+    assert_eq!(then_wrong.reference, 1, "the last one that makes sense");
 }
 
 #[test]
