@@ -123,6 +123,8 @@ mod tests {
     fn what_has_no_near_character_is_one_question_mark() {
         assert_eq!(gsm7("👨‍👩‍👧 🇩🇪 漢 👍🏽 1️⃣ ❤️"), "? ? ? ? 1 ?");
         assert_eq!(gsm7("a\u{7}b"), "ab");
+        let hindi = crate::Shifts::new(Some(crate::Language::Hindi), None).map(Encoding::Gsm7).unwrap();
+        assert_eq!(transliterate("½", hindi), "?", "not the half of 1/2 that the alphabet has");
     }
 
     #[test]
