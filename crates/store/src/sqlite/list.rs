@@ -1,5 +1,6 @@
 //! Reading messages: one, a page of a list, what a restart needs.
 
+use super::standing::payers_from_stored;
 use crate::events::TimeLine;
 use crate::{Filter, Page, StoredMessage};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -12,7 +13,7 @@ const MOST_LOOKED_AT: usize = 20_000;
 
 const COLUMNS: &str =
     "id, vs, state, kind, number, segments, changed_ms, expires_ms, due_ms, flash, overwrite, encoding,
-                       sender, reference, events, text";
+                       sender, reference, events, text, payers";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
     let id = MessageId::from_u64(row.get::<_, i64>(0)? as u64);
@@ -35,6 +36,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         reference: text(13)?,
         events: TimeLine::from_stored(row.get(14)?).events(id.accepted_ms()),
         sealed_text: row.get(15)?,
+        payers: row.get_ref(16)?.as_blob_or_null()?.map(payers_from_stored).unwrap_or_default(),
     })
 }
 

@@ -163,7 +163,8 @@ pub(super) fn payers_stored(payers: &[VsId]) -> Option<SmallVec<[u8; 8]>> {
     (!payers.is_empty()).then(|| payers.iter().flat_map(|payer| payer.0.to_le_bytes()).collect())
 }
 
-fn payers_from_stored(octets: &[u8]) -> SmallVec<[VsId; 2]> {
+/// The reverse of [`payers_stored`].
+pub(super) fn payers_from_stored(octets: &[u8]) -> SmallVec<[VsId; 2]> {
     octets.as_chunks().0.iter().map(|four| VsId(u32::from_le_bytes(*four))).collect()
 }
 
