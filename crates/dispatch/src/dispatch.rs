@@ -1,12 +1,13 @@
 //! The room's front: everything the API, the console and the command line can ask for.
 
+use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::words::*;
 use std::sync::Arc;
 use std::time::Duration;
-use textgate_gateway::{Environment, Plugins};
-use textgate_sms::{MessageId, MessageState, VsId};
-use textgate_store::{CommitStats, Sealer, Store};
+use textgate_gateway::{Environment, Plugins, Problem};
+use textgate_sms::{Kind, MessageId, MessageState, VsId};
+use textgate_store::{Sealer, Store};
 use tokio::sync::broadcast;
 
 /// What a dispatch is made of.
@@ -63,45 +64,78 @@ pub struct Dispatch {
     pub(crate) engine: Arc<Engine>,
 }
 
-#[allow(unused_variables, clippy::todo, missing_docs)]
 impl Dispatch {
     /// Reads the store, starts the gateways, and sends what is unfinished.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        todo!()
+        let dispatch = Self::open(parts).await?;
+        dispatch.engine.run().await?;
+        Ok(dispatch)
     }
+
+    /// Reads the store and starts nothing: for changes to a store whose server is stopped. What is accepted here is sent by the
+    /// next [`start`](Self::start).
+    pub async fn open(parts: Parts) -> Result<Self, StartError> {
+        Ok(Self { engine: Engine::open(parts, Clock::default()).await? })
+    }
+
     /// Stops accepting, drains the windows, records, and closes the store; at most about the drain bound.
     pub async fn shutdown(&self) {
-        todo!()
+        self.engine.stop().await;
     }
+
     /// Whether messages are accepted now; the reason if not. For `/readyz`.
     pub fn ready(&self) -> Result<(), String> {
-        todo!()
+        if self.engine.is_stopping() {
+            return Err("the server is stopping".to_owned());
+        }
+        self.engine.store.health().map_err(|error| error.to_string())
     }
-    /// Metrics in the Prometheus text format.
+
+    /// Metrics in the OpenMetrics text format.
     pub fn render_metrics(&self) -> String {
-        todo!()
+        self.engine.metrics.render(&self.engine.view.load())
     }
+
     /// What happens to messages from now on, for the demo and the console. Slow readers miss some.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Happening>> {
-        todo!()
+        self.engine.happenings.subscribe()
     }
-    /// Accepts messages of one virtual server: each answered on its own, after it is on disk.
+
+    /// Accepts messages of one virtual server: each answered on its own, after it is on disk. What was begun is carried through,
+    /// even where the future is dropped.
     pub async fn accept(&self, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
-        todo!()
+        self.engine.accept(vs, requests).await
     }
-    /// Calls a message back: its state afterwards, and whether this call changed it.
+
+    /// Calls a message back: its state afterwards, and whether this call changed it. A message that is with a gateway at this
+    /// moment is not called back.
     pub async fn cancel(&self, vs: VsId, id: MessageId) -> Result<(MessageState, bool), DirectoryError> {
-        todo!()
+        self.engine.cancel(vs, id).await
     }
+
     /// Sends a test message to this number, or to the settings' SMS Mobile Number.
     pub async fn send_test(&self, vs: VsId, number: Option<String>) -> Result<Taken, Refusal> {
-        todo!()
-    }
-}
-
-impl crate::Metrics {
-    /// The observer to open the store with.
-    pub fn on_commit(&self, stats: CommitStats) {
-        let _ = stats;
+        let wrong = |message: &str| Refusal::Invalid(vec![Problem::new("number", message)]);
+        let set = self.engine.view.load().server(vs).and_then(|server| server.settings.test_number);
+        let to = number
+            .or_else(|| set.map(|number| number.to_string()))
+            .ok_or_else(|| wrong("enter a number, or set the SMS Mobile Number in the SMS settings"))?;
+        let request = Request {
+            to,
+            text: "This is a test message from textgate.".to_owned(),
+            kind: Some(Kind::Alert),
+            validity_s: Some(300),
+            ..Request::default()
+        };
+        let mut answers = self.accept(vs, vec![request]).await;
+        let answer = answers.pop().unwrap_or(Err(Refusal::StoreUnavailable));
+        // The caller knows the number by that name.
+        answer.map_err(|refusal| match refusal {
+            Refusal::Invalid(mut problems) => {
+                problems.iter_mut().filter(|p| p.path == "to").for_each(|p| p.path = "number".to_owned());
+                Refusal::Invalid(problems)
+            }
+            other => other,
+        })
     }
 }

@@ -1,6 +1,9 @@
 //! What all parts of the room share: the store, the snapshot of the directory, and the way a change gets into force.
 
+use crate::agenda::{self, Agenda};
 use crate::clock::Clock;
+use crate::retention;
+use crate::runners::Runners;
 use crate::station::{Built, Station};
 use crate::view::View;
 use crate::words::{DirectoryError, Happening, What};
@@ -8,10 +11,13 @@ use crate::{Limits, Metrics, Parts, StartError};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use textgate_gateway::{Environment, Plugins};
-use textgate_sms::{GatewayId, MessageId, VsId};
+use textgate_sms::{GatewayId, IdSequence, MessageId, VsId};
 use textgate_store::{Change, Credits, Directory, GatewayRecord, Purpose, Sealer, Store, StoreError};
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How many happenings a slow reader may be behind before it misses some.
 const HAPPENINGS: usize = 4_096;
@@ -27,6 +33,16 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) view: ArcSwap<View>,
     pub(crate) happenings: broadcast::Sender<Arc<Happening>>,
+    pub(crate) agenda: Agenda,
+    pub(crate) ids: std::sync::Mutex<IdSequence>,
+    /// Messages in memory that are not finished.
+    waiting: AtomicUsize,
+    runners: Runners,
+    /// Whether gateways run: not for commands on a store without a server.
+    is_running: AtomicBool,
+    /// Cancelled when nothing more is accepted.
+    stopping: CancellationToken,
+    tasks: TaskTracker,
     /// Held while the directory changes, so that changes are decided one after the other on what is there.
     changing: Arc<Mutex<()>>,
 }
@@ -36,6 +52,7 @@ impl Engine {
     pub(crate) async fn open(parts: Parts, clock: Clock) -> Result<Arc<Self>, StartError> {
         let Parts { store, sealer, plugins, environment, limits, metrics } = parts;
         let directory = store.directory().await?;
+        let newest = store.newest().await?;
         let engine = Self {
             store,
             sealer,
@@ -46,11 +63,63 @@ impl Engine {
             clock,
             view: ArcSwap::default(),
             happenings: broadcast::channel(HAPPENINGS).0,
+            agenda: Agenda::default(),
+            ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
+            waiting: AtomicUsize::new(0),
+            runners: Runners::default(),
+            is_running: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             changing: Arc::default(),
         };
         let stations = engine.stations(&directory)?;
         engine.view.store(Arc::new(View::new(directory, stations)));
         Ok(Arc::new(engine))
+    }
+
+    /// Starts the gateways, and goes on with what is unfinished.
+    pub(crate) async fn run(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.is_running.store(true, Ordering::Release);
+        self.recover().await?;
+        self.runners.follow(self, &self.view.load());
+        self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
+        Ok(())
+    }
+
+    /// Accepts nothing more, drains the gateways, records what came of it, and closes the store.
+    pub(crate) async fn stop(&self) {
+        self.stopping.cancel();
+        self.runners.stop().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Err(error) = self.store.close().await {
+            tracing::error!(%error, "the store was not closed in order; what it could not write is found unfinished by the next start");
+        }
+    }
+
+    /// Whether nothing more is accepted.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// Takes a place among the messages that wait, if there is one.
+    pub(crate) fn take_place(&self) -> bool {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.limits.waiting {
+            return true;
+        }
+        self.dropped(1);
+        false
+    }
+
+    /// Takes a place in any case: for a message that was accepted before.
+    pub(crate) fn claim_place(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many messages are no longer in memory.
+    pub(crate) fn dropped(&self, messages: usize) {
+        self.waiting.fetch_sub(messages, Ordering::Relaxed);
     }
 
     /// Changes the directory: `decide` says how, from the snapshot that is in force; nothing else changes meanwhile. The
@@ -88,25 +157,43 @@ impl Engine {
         }
         let (engine, actor) = (Arc::clone(self), actor.to_owned());
         // A task of its own: whoever asked may hang up at any await, and what is on disk must get into force all the same.
-        let change = tokio::spawn(async move {
+        let change = self.tasks.spawn(async move {
             let _one_at_a_time = turn;
             let directory = engine.store.change(actor, engine.clock.now_ms(), changes).await?;
             let stations =
                 engine.stations(&directory).map_err(|error| DirectoryError::Conflict(error.to_string()))?;
             let view = Arc::new(View::new(directory, stations));
-            engine.view.store(Arc::clone(&view));
+            let before = engine.view.swap(Arc::clone(&view));
+            engine.follow(&before, &view);
             Ok(view)
         });
         let interrupted = |_| DirectoryError::StoreUnavailable("the change was interrupted".into());
         change.await.map_err(interrupted)?
     }
 
+    /// Brings what runs in line with a new snapshot.
+    fn follow(self: &Arc<Self>, before: &View, view: &View) {
+        if !self.is_running.load(Ordering::Acquire) {
+            return;
+        }
+        self.runners.follow(self, view);
+        for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
+            for mut submission in removed.remove() {
+                submission.routing.tried = 0;
+                self.route(submission);
+            }
+        }
+        // Another order, or another gateway, may be a way for what waits in vain.
+        self.look_everywhere();
+    }
+
     /// A station for each gateway of the directory: those there are keep theirs, with what waits in it.
     fn stations(&self, directory: &Directory) -> Result<HashMap<GatewayId, Arc<Station>>, StartError> {
         let before = self.view.load();
         let station = |record: &GatewayRecord| {
-            let built = self.build(record)?;
-            let station = match before.stations.get(&record.id) {
+            let there = before.stations.get(&record.id);
+            let built = self.build(record, there.map(|station| station.built()).as_deref().map(|b| &**b))?;
+            let station = match there {
                 Some(station) => {
                     station.rebuild(built);
                     Arc::clone(station)
@@ -118,12 +205,19 @@ impl Engine {
         directory.gateways.iter().map(station).collect()
     }
 
-    fn build(&self, record: &GatewayRecord) -> Result<Built, StartError> {
+    fn build(&self, record: &GatewayRecord, before: Option<&Built>) -> Result<Built, StartError> {
         let owner = u64::from(record.id.0);
         let sealed = &record.sealed_settings;
         let plain = self.sealer.unseal(Purpose::Settings, owner, sealed).map_err(|_| StartError::WrongKey)?;
         let settings = serde_json::from_slice(&plain).map_err(|_| StartError::WrongKey)?;
-        Ok(Built::new(record.name.clone(), record.plugin.clone(), settings, &self.plugins, &self.environment))
+        let (name, plugin) = (record.name.clone(), record.plugin.clone());
+        if let Some(before) = before
+            && before.is_same_gateway(&plugin, &settings)
+        {
+            // Only its name or place changed: it goes on without a break.
+            return Ok(Built { name, plugin, settings, gateway: before.gateway.clone() });
+        }
+        Ok(Built::new(name, plugin, settings, &self.plugins, &self.environment))
     }
 
     /// Seals a gateway's settings for the store.
