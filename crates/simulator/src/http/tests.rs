@@ -113,6 +113,19 @@ async fn a_request_that_hangs_is_taken_and_ends_with_its_connection() {
 }
 
 #[tokio::test]
+async fn an_answer_can_stop_halfway_with_its_connection_open() {
+    let provider = start(HttpBehaviour::failing(HttpFault::HangInAnswer)).await;
+    let mut stream = TcpStream::connect(provider.address()).await.unwrap();
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"{\"status\":\"O") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    let more = tokio::time::timeout(Duration::from_millis(20), stream.read_u8()).await;
+    assert!(more.is_err(), "neither more nor an end");
+}
+
+#[tokio::test]
 async fn a_slow_answer_comes_after_its_delay() {
     let delay = Duration::from_millis(30);
     let provider = start(HttpBehaviour { delay, ..HttpBehaviour::default() }).await;
