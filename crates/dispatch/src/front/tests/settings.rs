@@ -1,7 +1,9 @@
 //! SMS settings: the rules of the page, and what happens to secrets.
 
 use super::*;
+use crate::view::View;
 use crate::words::Mode;
+use textgate_store::{Change, NewGateway};
 
 #[tokio::test]
 async fn every_problem_is_told_at_once_with_its_path_and_nothing_is_changed() {
@@ -175,9 +177,11 @@ async fn a_secret_does_not_go_over_to_another_name_or_another_plugin() {
     let shown = bench.put(VsId::ROOT, renamed).await.unwrap();
     assert_eq!((shown.gateways[0].secrets_set.len(), shown.gateways[0].id > first), (0, true));
 
-    bench.put(VsId::ROOT, custom(json!({"host": "h", "password": "hunter2"}))).await.unwrap();
+    let token = |value: &str| json!([{"name": "token", "value": value, "is_password": true}]);
+    bench.put(VsId::ROOT, custom(json!({"host": "h", "parameters": token("s3cret")}))).await.unwrap();
     let http = json!({"mode": "custom", "gateways": [{"name": "main", "plugin": "generic-http", "settings": {
-        "url": "https://sms.example.com/send", "destination_parameter": "to", "message_parameter": "text"}}]});
+        "url": "https://sms.example.com/send", "destination_parameter": "to", "message_parameter": "text",
+        "parameters": token("")}}]});
     let before = bench.dispatch.settings(VsId::ROOT).await.unwrap().gateways[0].id;
     let shown = bench.put(VsId::ROOT, http).await.unwrap();
     assert_eq!((shown.gateways[0].id, shown.gateways[0].plugin.as_str()), (before, "generic-http"));
@@ -220,4 +224,25 @@ async fn settings_of_an_unknown_virtual_server_do_not_exist() {
     let bench = Bench::new().await;
     assert!(is_unknown(bench.dispatch.settings(VsId(99)).await));
     assert!(is_unknown(bench.put(VsId(99), json!({"mode": "default"})).await));
+}
+
+#[tokio::test]
+async fn a_setting_that_a_newer_version_has_besides_is_no_change() {
+    let bench = Bench::with_provider().await;
+    let engine = &bench.dispatch.engine;
+    let host = [Field::new("host", "Host", FieldKind::Text { max: 32 }, "")];
+    let older = validate(&host, &json!({"host": "h"})).unwrap();
+    let rewrite = |view: &View| {
+        let record = &view.directory.gateways[0];
+        let sealed_settings = engine.seal_settings(record.id, &older);
+        let gateway =
+            NewGateway { id: record.id, name: "main".into(), plugin: "fake".into(), sealed_settings };
+        let settings = view.server(VsId::ROOT).unwrap().settings.to_record();
+        Ok((vec![Change::PutSmsSettings { vs: VsId::ROOT, settings, gateways: vec![gateway] }], ()))
+    };
+    engine.change("test", rewrite).await.unwrap();
+    assert_eq!(bench.clear(VsId::ROOT, 0), json!({"host": "h"}));
+    let version = bench.version();
+    bench.put(VsId::ROOT, custom(json!({"host": "h"}))).await.unwrap();
+    assert_eq!(bench.version(), version);
 }
