@@ -11,6 +11,8 @@ mod plugin;
 mod receipt;
 mod smpp;
 mod submission;
+#[cfg(test)]
+mod test_authority;
 mod trust;
 mod work;
 

@@ -2,7 +2,8 @@
 
 use super::gateway::Smpp;
 use super::settings::{
-    Account, BINDS, Choices, ENCODINGS, LONG_MESSAGES, NPIS, RECEIPT_ID_BASES, SERVICE_TYPES, TONS, UNENCODABLE,
+    Account, BINDS, Choices, ENCODINGS, LONG_MESSAGES, NPIS, RECEIPT_ID_BASES, SERVICE_TYPES, TONS,
+    UNENCODABLE,
 };
 use crate::{BuildError, Environment, Field, FieldKind, Gateway, Plugin, Problem, Settings};
 use std::sync::Arc;

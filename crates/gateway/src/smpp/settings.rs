@@ -180,7 +180,9 @@ impl Account {
     pub fn read(settings: &Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         // What a C-octet string is made of (SMPP 3.4 §3.1); validation has no control characters in it already.
-        for (name, label) in [("system_id", "System ID"), ("password", "Password"), ("system_type", "System Type")] {
+        for (name, label) in
+            [("system_id", "System ID"), ("password", "Password"), ("system_type", "System Type")]
+        {
             if !settings.text(name).is_ascii() {
                 problems.push(Problem::new(name, format!("{label} has only ASCII characters in SMPP")));
             }
@@ -196,7 +198,8 @@ impl Account {
         }
         let host = settings.text("host").trim();
         if host.contains(['/', ' ', '@']) || host.contains("://") {
-            problems.push(Problem::new("host", "enter only the host's name or address, without scheme and port"));
+            problems
+                .push(Problem::new("host", "enter only the host's name or address, without scheme and port"));
         }
         let own_ca = trust::read_certificates("ca_certificate", settings.text("ca_certificate"));
         let own_ca = own_ca.unwrap_or_else(|problem| {
@@ -208,7 +211,8 @@ impl Account {
         }
         let number = |name, default| settings.number(name).map_or(default, i64::unsigned_abs);
         let seconds = |name, default| Duration::from_secs(number(name, default));
-        let count = |name, default: usize| usize::try_from(number(name, default as u64)).unwrap_or(default).max(1);
+        let count =
+            |name, default: usize| usize::try_from(number(name, default as u64)).unwrap_or(default).max(1);
         let system_type = settings.text("system_type").trim();
         Ok(Self {
             system_id: settings.text("system_id").to_owned(),

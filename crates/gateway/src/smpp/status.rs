@@ -6,8 +6,10 @@ use textgate_sms::OutcomeClass::{self, Account, Refused, Rejected, Sent, Throttl
 pub(super) const ROK: u32 = 0x00;
 pub(super) const RINVCMDLEN: u32 = 0x02;
 pub(super) const RINVCMDID: u32 = 0x03;
+pub(super) const RINVBNDSTS: u32 = 0x04;
 pub(super) const RALYBND: u32 = 0x05;
 pub(super) const RX_T_APPN: u32 = 0x64;
+pub(super) const RUNKNOWNERR: u32 = 0xFF;
 
 struct Status(u32, &'static str, OutcomeClass);
 
@@ -21,7 +23,7 @@ const TABLE: &[Status] = &[
     Status(RINVCMDLEN, "ESME_RINVCMDLEN", Refused),
     Status(RINVCMDID, "ESME_RINVCMDID", Refused),
     // Not bound for sending: the session is in trouble, or was never allowed to send.
-    Status(0x04, "ESME_RINVBNDSTS", Unavailable),
+    Status(RINVBNDSTS, "ESME_RINVBNDSTS", Unavailable),
     // Another session of this account is still open at the SMSC, often our own before a reconnect.
     Status(RALYBND, "ESME_RALYBND", Unavailable),
     // Flags that the settings or this program chose.
@@ -87,7 +89,7 @@ const TABLE: &[Status] = &[
     // The SMSC tried at once (data_sm, transaction mode) and did not reach the phone: another way may.
     Status(0xFE, "ESME_RDELIVERYFAILURE", Refused),
     // Without a known reason, by its very name.
-    Status(0xFF, "ESME_RUNKNOWNERR", Refused),
+    Status(RUNKNOWNERR, "ESME_RUNKNOWNERR", Refused),
 ];
 
 fn find(status: u32) -> Option<&'static Status> {
@@ -133,7 +135,8 @@ mod tests {
 
     #[test]
     fn only_the_account_is_the_accounts_fault() {
-        for (status, expected) in [(0x0D, true), (0x0E, true), (0x0F, true), (0x53, true), (RALYBND, false), (8, false)]
+        for (status, expected) in
+            [(0x0D, true), (0x0E, true), (0x0F, true), (0x53, true), (RALYBND, false), (8, false)]
         {
             assert_eq!(is_account(status), expected, "{status:#x}");
         }

@@ -51,7 +51,8 @@ pub(in super::super) fn frame(octets: &[u8]) -> Frame<'_> {
         Some(u32::from_be_bytes(octets.try_into().ok()?))
     };
     let Some(length) = word(0) else { return Frame::Incomplete { length: HEADER } };
-    let Some(length) = usize::try_from(length).ok().filter(|length| (HEADER..=MOST_PDU).contains(length)) else {
+    let Some(length) = usize::try_from(length).ok().filter(|length| (HEADER..=MOST_PDU).contains(length))
+    else {
         return Frame::Nonsense;
     };
     match (octets.get(HEADER..length), word(4), word(8), word(12)) {

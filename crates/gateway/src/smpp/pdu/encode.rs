@@ -207,7 +207,8 @@ mod tests {
     fn a_submit_sm_has_the_standards_fields_in_the_standards_order() {
         let mut out = BytesMut::new();
         submit(&mut out, &a_submit(), Body::Short { header: &[], units: b"hi" }, 7);
-        let body = b"CMT\0\x05\x00Acme\0\x01\x0115550100199\0\x00\x41\x00\0000000000500000R\0\x01\x01\x08\x00\x02hi";
+        let body =
+            b"CMT\0\x05\x00Acme\0\x01\x0115550100199\0\x00\x41\x00\0000000000500000R\0\x01\x01\x08\x00\x02hi";
         let mut expected = u32::try_from(16 + body.len()).unwrap().to_be_bytes().to_vec();
         expected.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 7]);
         expected.extend_from_slice(body);
@@ -223,7 +224,8 @@ mod tests {
             out[16 + 27]
         };
         let header = [5, 0, 3, 9, 2, 1];
-        let class = ends(Body::Short { header: &header, units: b"x" }, b"\x08\x00\x07\x05\x00\x03\x09\x02\x01x");
+        let class =
+            ends(Body::Short { header: &header, units: b"x" }, b"\x08\x00\x07\x05\x00\x03\x09\x02\x01x");
         assert_eq!(class, esm_class::UDHI);
         let sar = Body::Sar { units: b"x", reference: 0x1234, total: 2, number: 1 };
         let class =
