@@ -18,6 +18,8 @@ const RISE_EACH: Duration = Duration::from_millis(500);
 const RISE: f64 = 0.05;
 /// A rate this many times above the one that was throttled is no limit any more.
 const FREE_AT: f64 = 2.0;
+/// And not before so long without throttling.
+const FREE_AFTER: Duration = Duration::from_secs(10);
 /// Slower than this it never gets, so that it finds out when the SMSC is willing again.
 const LEAST: f64 = 1.0;
 
@@ -113,7 +115,7 @@ impl Pace {
     }
 
     fn rise(&mut self, now: Instant) {
-        let (Some(rate), Some(_)) = (self.rate, self.cut_at) else { return };
+        let (Some(rate), Some(cut_at)) = (self.rate, self.cut_at) else { return };
         let steps = now.saturating_duration_since(self.risen_at).as_millis() / RISE_EACH.as_millis();
         if steps == 0 {
             return;
@@ -122,7 +124,7 @@ impl Pace {
         let rate = rate + (self.throttled_rate * RISE).max(LEAST) * steps as f64;
         self.rate = match self.limit {
             Some(limit) => Some(rate.min(limit)),
-            None if rate >= self.throttled_rate * FREE_AT => None,
+            None if rate >= self.throttled_rate * FREE_AT && now >= cut_at + FREE_AFTER => None,
             None => Some(rate),
         };
         if self.rate == self.limit {

@@ -221,7 +221,7 @@ mod tests {
             let mut out = BytesMut::new();
             submit(&mut out, &a_submit(), body, 1);
             assert!(out.ends_with(end), "{out:?}");
-            out[16 + 27]
+            out[HEADER + 25]
         };
         let header = [5, 0, 3, 9, 2, 1];
         let class =

@@ -14,15 +14,15 @@ async fn sent(settings: Value, submission: Submission) -> Vec<Submit> {
     let planned = bench.gateway.plan(&submission.text).unwrap();
     bench.submit(submission);
     let mut submits = Vec::new();
-    loop {
-        let submit = peer.submit().await;
-        peer.take(&submit, &format!("id{}", submits.len())).await;
-        submits.push(submit.submit());
-        if peer.is_silent().await {
-            break;
+    let outcome = loop {
+        tokio::select! {
+            outcome = bench.outcome() => break outcome,
+            submit = peer.submit() => {
+                peer.take(&submit, &format!("id{}", submits.len())).await;
+                submits.push(submit.submit());
+            }
         }
-    }
-    let outcome = bench.outcome().await;
+    };
     assert_eq!((outcome.class, outcome.segments_sent), (Sent, planned.segments));
     assert_eq!(outcome.provider_ids.len(), submits.len());
     submits

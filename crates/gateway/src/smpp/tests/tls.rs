@@ -41,7 +41,7 @@ async fn nothing_is_said_to_an_smsc_without_the_right_certificate() {
     let other = Authority::new();
     for (ca, name, reason) in [
         (String::new(), "smsc.example.com", "enter it as CA Certificate"),
-        (other.pem(), "smsc.example.com", "enter it as CA Certificate"),
+        (other.pem(), "smsc.example.com", "not connected: invalid peer certificate"),
         (authority.pem(), "other.example.com", "not connected: invalid peer certificate"),
     ] {
         let smsc = Smsc::start().await;
