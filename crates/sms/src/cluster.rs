@@ -9,8 +9,8 @@ pub(crate) fn clusters(text: &str) -> impl Iterator<Item = &str> {
         let length = match rest.as_bytes() {
             [] => return None,
             [b'\r', b'\n', ..] => 2,
-            // Between two ASCII characters there is always a border, CR LF apart (GB3); what is not ASCII may extend
-            // the one before it.
+            // Between two ASCII characters there is always a border, CR LF apart (GB3); what is not ASCII may
+            // extend the one before it.
             [first, second, ..] if first.is_ascii() && second.is_ascii() => 1,
             _ => rest.graphemes(true).next().map_or(rest.len(), str::len),
         };

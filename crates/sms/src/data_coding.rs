@@ -2,8 +2,8 @@
 
 use crate::Encoding;
 
-/// SMPP's data_coding (SMPP 3.4 §5.2.19), with message class 0 where `flash`. IA5 and Latin-1 have no value with
-/// a class: there `flash` changes nothing, and only the TLV dest_addr_subunit can say it.
+/// SMPP's data_coding (SMPP 3.4 §5.2.19), with message class 0 where `flash`. IA5 and Latin-1 have no value
+/// with a class: there `flash` changes nothing, and only the TLV dest_addr_subunit can say it.
 pub fn smpp_data_coding(encoding: Encoding, flash: bool) -> u8 {
     match (encoding, flash) {
         (Encoding::Gsm7(_), false) => 0x00,
@@ -19,8 +19,8 @@ pub fn smpp_data_coding(encoding: Encoding, flash: bool) -> u8 {
     }
 }
 
-/// A TPDU's TP-DCS (TS 23.038 §4, general data coding), with message class 0 where `flash`. IA5 and Latin-1 do not
-/// exist there: they go as 8 bit data.
+/// A TPDU's TP-DCS (TS 23.038 §4, general data coding), with message class 0 where `flash`. IA5 and Latin-1
+/// do not exist there: they go as 8 bit data.
 pub fn tp_dcs(encoding: Encoding, flash: bool) -> u8 {
     let alphabet = match encoding {
         Encoding::Gsm7(_) => 0x00,
@@ -31,8 +31,8 @@ pub fn tp_dcs(encoding: Encoding, flash: bool) -> u8 {
     if flash { alphabet | 0x10 } else { alphabet }
 }
 
-/// The encoding that a received SMPP data_coding names (SMPP 3.4 §5.2.19; the groups of TS 23.038 §4 where SMPP hands
-/// them through); `None` for those that are not read here: JIS, Cyrillic, Hebrew and the like.
+/// The encoding that a received SMPP data_coding names (SMPP 3.4 §5.2.19; the groups of TS 23.038 §4 where
+/// SMPP hands them through); `None` for those that are not read here: JIS, Cyrillic, Hebrew and the like.
 pub fn encoding_of_data_coding(data_coding: u8) -> Option<Encoding> {
     match data_coding {
         0x01 => Some(Encoding::Ascii),
@@ -43,7 +43,8 @@ pub fn encoding_of_data_coding(data_coding: u8) -> Option<Encoding> {
     }
 }
 
-/// The encoding that a received TP-DCS names (TS 23.038 §4); `None` where the text is compressed or the value reserved.
+/// The encoding that a received TP-DCS names (TS 23.038 §4); `None` where the text is compressed or the value
+/// reserved.
 pub fn encoding_of_tp_dcs(dcs: u8) -> Option<Encoding> {
     let general = |dcs: u8| match dcs & 0x0C {
         0x00 => Some(Encoding::GSM7),

@@ -3,8 +3,8 @@
 use crate::Encoding;
 use crate::alphabet::{self, gsm7};
 
-/// The text of these units: septets one per octet for GSM 7 bit, octets for the others. What no alphabet explains
-/// becomes U+FFFD.
+/// The text of these units: septets one per octet for GSM 7 bit, octets for the others. What no alphabet
+/// explains becomes U+FFFD.
 pub fn decode(units: &[u8], encoding: Encoding) -> String {
     match encoding {
         Encoding::Gsm7(shifts) => {
@@ -14,9 +14,9 @@ pub fn decode(units: &[u8], encoding: Encoding) -> String {
             while let Some(septet) = septets.next() {
                 text.push(if septet == gsm7::ESC {
                     match septets.next() {
-                        // Reserved for a further table, of which there is none: a space (TS 23.038 §6.2.1.1 note 1).
-                        None | Some(gsm7::ESC) => ' ',
-                        // Where the extension has nothing, what the alphabet itself has (TS 23.038 §6.2.1.1).
+                        None => ' ',
+                        // Where the extension has nothing, what the alphabet itself has (TS 23.038 §6.2.1.1);
+                        // that is a space for ESC ESC, which is reserved for a further table (note 1 there).
                         Some(escaped) => extension.character(escaped).unwrap_or_else(|| base.shown(escaped)),
                     }
                 } else {

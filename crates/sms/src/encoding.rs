@@ -7,15 +7,16 @@ use std::fmt;
 /// How the characters of a text become the user data of an SMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// GSM 7 bit, one septet per unit: the default alphabet with its extension table, or national language tables
-    /// in their place (TS 23.038 §6.2.1).
+    /// GSM 7 bit, one septet per unit: the default alphabet with its extension table, or national language
+    /// tables in their place (TS 23.038 §6.2.1).
     Gsm7(Shifts),
     /// IA5, one octet per character.
     Ascii,
     /// ISO 8859-1, one octet per character.
     Latin1,
-    /// UCS-2, two octets per character (TS 23.038 §6.2.3). The standard's UCS-2 ends at U+FFFF, but phones read
-    /// UTF-16 here, so a character beyond goes as a surrogate pair: the same octets as [`Utf16Be`](Self::Utf16Be).
+    /// UCS-2, two octets per character (TS 23.038 §6.2.3). The standard's UCS-2 ends at U+FFFF, but phones
+    /// read UTF-16 here, so a character beyond goes as a surrogate pair: the same octets as
+    /// [`Utf16Be`](Self::Utf16Be).
     Ucs2,
     /// UTF-16, big-endian.
     Utf16Be,
@@ -38,34 +39,26 @@ pub struct Choices {
     pub shifts: bool,
 }
 
-/// The encoding that carries the text in the fewest segments, and of those in the fewest octets: GSM 7 bit where it has every
-/// character; else, where `choices` allow, GSM 7 bit with one language's tables; else UCS-2. Carries every text.
+/// The encoding that carries the text in the fewest segments, and of those the one that most phones read: GSM
+/// 7 bit, then UCS-2, then (where `choices` allow) one language's single shift table, without which a phone
+/// shows only that language's letters wrong, then its locking one, then both. Carries every text.
 pub fn choose(text: &str, choices: Choices) -> Encoding {
     if text.chars().all(|c| gsm7::code(c).is_some()) {
-        // Never worse than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
+        // Never more segments than UCS-2: a character takes 7 or 14 bits where UCS-2 takes 16.
         return Encoding::GSM7;
     }
-    let mut best = (room(text, Encoding::Ucs2), Encoding::Ucs2);
-    if choices.shifts {
-        for encoding in Language::ALL.iter().flat_map(|language| Shifts::of(*language)).map(Encoding::Gsm7) {
-            if let room @ Some(_) = room(text, encoding)
-                && (best.0.is_none() || room < best.0)
+    let segments = |encoding| crate::count(text, encoding, Reference::Bits8).ok();
+    let mut best = (segments(Encoding::Ucs2), Encoding::Ucs2);
+    if choices.shifts && best.0 != Some(1) {
+        for encoding in Shifts::of_one_language().map(Encoding::Gsm7) {
+            if let fewer @ Some(count) = segments(encoding)
+                && best.0.is_none_or(|least| count < least)
             {
-                best = (room, encoding);
+                best = (fewer, encoding);
             }
         }
     }
     best.1
-}
-
-/// Segments and units in bits; `None` where the encoding lacks a character or the text is too long.
-fn room(text: &str, encoding: Encoding) -> Option<(u8, usize)> {
-    let segments = crate::count(text, encoding, Reference::Bits8).ok()?;
-    let units: usize = text.chars().filter_map(|c| encoding.units(c)).sum();
-    Some((
-        segments,
-        units * encoding.bits_per_unit() + 8 * encoding.shifts().header_octets() * usize::from(segments),
-    ))
 }
 
 impl Encoding {
@@ -132,22 +125,15 @@ impl Encoding {
         true
     }
 
-    fn bits_per_unit(self) -> usize {
-        if matches!(self, Self::Gsm7(_)) { 7 } else { 8 }
-    }
-
-    /// Units that fit into `octets` of user data, in whole characters of the alphabet.
+    /// Units that fit into `octets` of user data.
     pub(crate) fn units_in(self, octets: usize) -> usize {
-        match self {
-            Self::Gsm7(_) => octets * 8 / 7,
-            Self::Ucs2 | Self::Utf16Be => octets / 2 * 2,
-            Self::Ascii | Self::Latin1 | Self::Binary => octets,
-        }
+        if matches!(self, Self::Gsm7(_)) { octets * 8 / 7 } else { octets }
     }
 }
 
 impl Shifts {
-    /// These tables; `None` where the standard has no such table: Spanish is without a locking one (TS 23.038 §A.3.2).
+    /// These tables; `None` where the standard has no such table: Spanish is without a locking one (TS 23.038
+    /// §A.3.2).
     pub fn new(locking: Option<Language>, single: Option<Language>) -> Option<Self> {
         locking.is_none_or(Language::has_locking).then_some(Self { locking, single })
     }
@@ -162,10 +148,14 @@ impl Shifts {
         self.single
     }
 
-    /// The ways to use one language: its single shift table, its locking one, both.
-    fn of(language: Language) -> impl Iterator<Item = Self> {
-        let both = [(None, Some(language)), (Some(language), None), (Some(language), Some(language))];
-        both.into_iter().filter_map(|(locking, single)| Self::new(locking, single))
+    /// Every way to use one language's tables, in the order in which [`choose`] likes them.
+    fn of_one_language() -> impl Iterator<Item = Self> {
+        let ways: [fn(Language) -> Option<Self>; 3] = [
+            |language| Self::new(None, Some(language)),
+            |language| Self::new(Some(language), None),
+            |language| Self::new(Some(language), Some(language)),
+        ];
+        ways.into_iter().flat_map(|way| Language::ALL.iter().copied().filter_map(way))
     }
 
     /// Octets that these tables' information elements take, without the header's length octet.

@@ -1,4 +1,5 @@
-//! The user data header: writes and reads the information elements that join segments and name language tables.
+//! The user data header: writes and reads the information elements that join segments and name language
+//! tables.
 
 use crate::{Encoding, Language, Reference, Shifts};
 use smallvec::SmallVec;
@@ -69,8 +70,9 @@ pub fn header(encoding: Encoding, part: Option<Part>) -> HeaderOctets {
     }
 }
 
-/// Reads the header at the start of received user data; `None` where its length octet reaches beyond the data. An
-/// element that makes no sense is left out, and of one that is repeated the last counts (TS 23.040 §9.2.3.24).
+/// Reads the header at the start of received user data; `None` where its length octet reaches beyond the
+/// data. An element that makes no sense is left out, and of one that is repeated the last counts (TS 23.040
+/// §9.2.3.24).
 pub fn parse_header(user_data: &[u8]) -> Option<Header> {
     let (length, rest) = user_data.split_first()?;
     let mut elements = rest.get(..usize::from(*length))?;

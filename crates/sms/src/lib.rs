@@ -17,6 +17,9 @@ mod septets;
 mod transliterate;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use data_coding::{encoding_of_data_coding, encoding_of_tp_dcs, smpp_data_coding, tp_dcs};
 pub use decode::decode;
 pub use encoding::{Choices, Encoding, Shifts, choose};

@@ -1,5 +1,5 @@
-//! Cuts a text into segments: how many there are, and what each holds. A cut never falls inside an escape pair, a
-//! surrogate pair or a grapheme cluster, unless that cluster alone is more than a segment holds.
+//! Cuts a text into segments: how many there are, and what each holds. A cut never falls inside an escape
+//! pair, a surrogate pair or a grapheme cluster, unless that cluster alone is more than a segment holds.
 
 use crate::Encoding;
 use crate::cluster::clusters;
@@ -9,7 +9,8 @@ use std::fmt;
 /// Octets of user data in one SMS, its header included (TS 23.040 §9.2.3.16).
 pub const USER_DATA_OCTETS: usize = 140;
 
-/// Segments that one text may have: the concatenation header counts them in one octet (TS 23.040 §9.2.3.24.1).
+/// Segments that one text may have: the concatenation header counts them in one octet (TS 23.040
+/// §9.2.3.24.1).
 pub const MAX_SEGMENTS: usize = 255;
 
 /// How long the number is that says which segments belong together (TS 23.040 §9.2.3.24.1, §9.2.3.24.8).
@@ -29,14 +30,18 @@ pub struct Segment {
     pub units: Vec<u8>,
 }
 
-/// A text's segments in order; at least one, and without a heap allocation for the list where there is only one.
+/// A text's segments in order; at least one, and without a heap allocation for the list where there is only
+/// one.
 pub type Segments = SmallVec<[Segment; 1]>;
 
 /// Why a text cannot be sent in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// The encoding lacks a character.
-    #[error("remove or replace character {position} (U+{:04X}), which the encoding lacks", u32::from(*.character))]
+    #[error(
+        "remove or replace character {position} (U+{:04X}), which the encoding lacks",
+        u32::from(*.character)
+    )]
     Unencodable {
         /// Which character of the text, counted from 1.
         position: usize,
@@ -87,15 +92,15 @@ pub fn encode_whole(text: &str, encoding: Encoding) -> Result<Vec<u8>, EncodeErr
     Ok(encode(text, encoding, units_of(text, encoding)?))
 }
 
-/// Units that an SMS holds where the text is one segment: 160 septets, 70 characters of UCS-2, 140 octets, less what
-/// national language tables cost.
+/// Units that an SMS holds where the text is one segment: 160 septets, 70 characters of UCS-2, 140 octets,
+/// less what national language tables cost.
 pub(crate) fn capacity_alone(encoding: Encoding) -> usize {
     let header = encoding.shifts().header_octets();
     encoding.units_in(USER_DATA_OCTETS - header - usize::from(header > 0))
 }
 
-/// Units that each of several segments holds: 153 or 152 septets, 67 or 66 characters of UCS-2, 134 or 133 octets,
-/// less what national language tables cost.
+/// Units that each of several segments holds: 153 or 152 septets, 67 or 66 characters of UCS-2, 134 or 133
+/// octets, less what national language tables cost.
 pub(crate) fn capacity_in_parts(encoding: Encoding, reference: Reference) -> usize {
     encoding.units_in(USER_DATA_OCTETS - 1 - reference.header_octets() - encoding.shifts().header_octets())
 }

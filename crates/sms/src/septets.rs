@@ -1,13 +1,13 @@
 //! Packs septets into octets and back, as a TPDU carries them (TS 23.038 §6.1.2.1).
 
-/// Bits to leave empty so that the text after a header of this many octets (its length octet included) begins on a
-/// septet's border (TS 23.040 §9.2.3.24).
+/// Bits to leave empty so that the text after a header of this many octets (its length octet included) begins
+/// on a septet's border (TS 23.040 §9.2.3.24).
 pub fn fill_bits(header_octets: usize) -> usize {
     (7 - header_octets % 7 * 8 % 7) % 7
 }
 
-/// The septets (one per octet, bit 7 is ignored) in as few octets as hold them, after `fill_bits` empty bits, of
-/// which only the remainder by 8 counts.
+/// The septets (one per octet, bit 7 is ignored) in as few octets as hold them, after `fill_bits` empty bits,
+/// of which only the remainder by 8 counts.
 pub fn pack_septets(septets: &[u8], fill_bits: usize) -> Vec<u8> {
     let mut octets = Vec::with_capacity((fill_bits % 8 + septets.len() * 7).div_ceil(8));
     let (mut waiting, mut bits) = (0u32, fill_bits % 8);

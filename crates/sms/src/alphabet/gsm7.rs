@@ -24,11 +24,30 @@ pub(crate) static DEFAULT: Table = Table::full([
 /// The extension table.
 #[rustfmt::skip]
 pub(crate) static EXTENSION: Table = Table::sparse(&[
-    (0x0A, '\u{C}'), (0x14, '^'), (0x28, '{'), (0x29, '}'), (0x2F, '\\'), (0x3C, '['), (0x3D, '~'), (0x3E, ']'),
-    (0x40, '|'), (0x65, '€'),
+    (0x0A, '\u{C}'), (0x14, '^'), (0x28, '{'), (0x29, '}'), (0x2F, '\\'), (0x3C, '['), (0x3D, '~'),
+    (0x3E, ']'), (0x40, '|'), (0x65, '€'),
 ]);
+
+/// Stands in [`LATIN1`] where there is no septet; ESC behind ESC is no character's code.
+const NONE: u8 = ESC | ESCAPED;
+
+/// The codes of the first 256 characters, which almost every text consists of: found without a search.
+static LATIN1: [u8; 256] = {
+    let mut codes = [NONE; 256];
+    let mut septet = 0;
+    while septet < 128 {
+        DEFAULT.note_code(septet, 0, &mut codes);
+        EXTENSION.note_code(septet, ESCAPED, &mut codes);
+        septet += 1;
+    }
+    codes
+};
 
 /// A character's septet in the default alphabet, or in its extension table and then [`ESCAPED`].
 pub(crate) fn code(c: char) -> Option<u8> {
-    super::code_in(&DEFAULT, &EXTENSION, c)
+    match LATIN1.get(c as usize) {
+        Some(&NONE) => None,
+        Some(code) => Some(*code),
+        None => DEFAULT.septet(c).or_else(|| EXTENSION.septet(c).map(|septet| septet | ESCAPED)),
+    }
 }

@@ -21,6 +21,7 @@ impl Table {
             if c as u32 != UNDEFINED as u32 {
                 // Insertion sort, as a const fn has no other.
                 let mut at = defined;
+                // A character that the table has twice keeps its lower septet in front.
                 while at > 0 && septets[at - 1].0 as u32 > c as u32 {
                     septets[at] = septets[at - 1];
                     at -= 1;
@@ -44,12 +45,22 @@ impl Table {
         Self::full(characters)
     }
 
+    /// Writes the septet, with `mark`, at its character's place in `codes`, where the character is among the
+    /// first 256.
+    pub(super) const fn note_code(&self, septet: u8, mark: u8, codes: &mut [u8; 256]) {
+        let c = self.characters[septet as usize] as usize;
+        if c < codes.len() {
+            codes[c] = septet | mark;
+        }
+    }
+
     /// The character of a septet, where there is one.
     pub(crate) fn character(&self, septet: u8) -> Option<char> {
         self.characters.get(usize::from(septet)).copied().filter(|c| *c != UNDEFINED)
     }
 
-    /// What to show for a septet in any case: a space where the table has nothing, U+FFFD for what is no septet.
+    /// What to show for a septet in any case: a space where the table has nothing, U+FFFD for what is no
+    /// septet.
     pub(crate) fn shown(&self, septet: u8) -> char {
         match self.characters.get(usize::from(septet)) {
             Some(&UNDEFINED) => ' ',
@@ -61,7 +72,7 @@ impl Table {
     /// The septet of a character.
     pub(crate) fn septet(&self, c: char) -> Option<u8> {
         let defined = self.septets.get(..self.defined)?;
-        let at = defined.binary_search_by_key(&c, |(c, _)| *c).ok()?;
-        defined.get(at).map(|(_, septet)| *septet)
+        let at = defined.partition_point(|(other, _)| *other < c);
+        defined.get(at).filter(|(other, _)| *other == c).map(|(_, septet)| *septet)
     }
 }

@@ -1,0 +1,9 @@
+//! What holds for every alphabet: nothing is lost on the way, and the counts are right.
+
+mod bits;
+mod examples;
+mod hostile;
+mod kit;
+mod model;
+mod tables;
+mod way;
