@@ -3,7 +3,7 @@
 use super::*;
 use crate::front::credits::MOST;
 use crate::front::servers::DEEPEST;
-use crate::words::{CreditsView, Mode};
+use crate::words::{CreditsView, Mode, OnUncertain};
 use std::time::Duration;
 
 #[tokio::test]
@@ -161,4 +161,16 @@ async fn a_backup_is_written_once_and_never_over_another_file() {
     let to = bench.folder.path().join("copy");
     bench.dispatch.backup(to.clone()).await.unwrap();
     assert!(is_conflict(bench.dispatch.backup(to).await));
+}
+
+#[tokio::test]
+async fn a_change_while_the_engine_stops_starts_no_gateway() {
+    let bench = crate::testing::Bench::with(&["a"]).await;
+    bench.set(&["a", "b"], OnUncertain::Failover).await;
+    bench.settle().await;
+    assert_eq!(bench.script("b").health.receiver_count(), 1, "it runs");
+    bench.dispatch.shutdown().await;
+    bench.set(&["a", "b", "c"], OnUncertain::Failover).await;
+    bench.settle().await;
+    assert_eq!(bench.script("c").health.receiver_count(), 0);
 }
