@@ -233,7 +233,8 @@ impl Engine {
     /// Tells whoever listens.
     pub(crate) fn tell(&self, id: MessageId, vs: VsId, what: impl FnOnce() -> What) {
         if self.happenings.receiver_count() > 0 {
-            let happening = Happening { id, vs, at_ms: self.clock.now_ms(), what: what() };
+            let (at_ms, at) = (self.clock.now_ms(), self.clock.now());
+            let happening = Happening { id, vs, at_ms, at, what: what() };
             // An error says only that the last listener has just gone.
             let _ = self.happenings.send(Arc::new(happening));
         }
