@@ -15,14 +15,15 @@ use std::thread::JoinHandle;
 
 /// Pages in the WAL that are worth a checkpoint: 4 MiB, half the room that a new WAL has.
 const WORTH_IT: i64 = 1024;
-/// The writer looks how long the WAL is once in so many commits.
-const COMMITS_BETWEEN_LOOKS: u32 = 16;
+/// The writer looks how long the WAL is once in so much work: a commit counts as this much, and each message in it as one.
+const WORK_BETWEEN_LOOKS: usize = 256;
+const WORK_OF_A_COMMIT: usize = 16;
 
 /// The writer's end of it.
 pub(super) struct Checkpoints {
     copier: Option<(SyncSender<()>, JoinHandle<()>)>,
     is_copied: Arc<AtomicBool>,
-    commits: u32,
+    work: usize,
 }
 
 impl Checkpoints {
@@ -45,20 +46,20 @@ impl Checkpoints {
             path: path.display().to_string(),
             reason: error.to_string(),
         })?;
-        Ok(Self { copier: Some((sender, thread)), is_copied, commits: 0 })
+        Ok(Self { copier: Some((sender, thread)), is_copied, work: 0 })
     }
 
-    /// Called by the writer after each commit.
-    pub(super) fn after_commit(&mut self, connection: &Connection) {
+    /// Called by the writer after each commit, with how much was in it.
+    pub(super) fn after_commit(&mut self, connection: &Connection, messages: usize) {
         if self.is_copied.swap(false, Ordering::Acquire) {
             if let Err(error) = checkpoint(connection) {
                 tracing::warn!(%error, "checkpoint failed; it is tried again");
             }
             return;
         }
-        self.commits += 1;
-        if self.commits >= COMMITS_BETWEEN_LOOKS {
-            self.commits = 0;
+        self.work += WORK_OF_A_COMMIT + messages;
+        if self.work >= WORK_BETWEEN_LOOKS {
+            self.work = 0;
             // NOOP only tells: frames in the WAL, and how many of them are copied.
             let waiting = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)").and_then(|mut look| {
                 look.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))

@@ -52,7 +52,7 @@ impl<'c> Statements<'c> {
             add_receipt_id: prepare("INSERT OR IGNORE INTO receipt_id VALUES (?1, ?2, ?3, ?4, ?5)")?,
             find_receipt_id: prepare(
                 "SELECT message, part FROM receipt_id WHERE period = ?1 AND gateway = ?2 AND id = ?3
-                 ORDER BY message DESC, part LIMIT 8",
+                 ORDER BY message DESC, part DESC LIMIT 8",
             )?,
             add_key: prepare("INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)")?,
             find_key: prepare("SELECT request, message FROM idempotency WHERE period = ?1 AND key = ?2")?,

@@ -124,7 +124,7 @@ impl<'c> Writer<'c> {
                 if count > 0 {
                     (self.surroundings.observer)(stats);
                 }
-                self.checkpoints.after_commit(self.session.connection);
+                self.checkpoints.after_commit(self.session.connection, weight);
             }
             Err(error) => {
                 for command in batch.into_iter().rev() {

@@ -97,6 +97,20 @@ pub async fn a_refund_happens_once_and_to_those_who_were_charged(stores: &impl S
     assert_eq!(store.credits(VsId(2)).await.unwrap(), Credits { allocated: 100, used: 4 });
 }
 
+pub async fn credits_given_back_once_are_not_given_back_again_later(stores: &impl Stores) {
+    let store = stores.open();
+    tenants(&store).await;
+    allocate(&store, VS, 10).await;
+    for n in [1, 2] {
+        accept_one(&store, NewMessage { segments: 2, payers: smallvec![VS], ..message(n) }).await;
+    }
+    for to in [MessageState::Sent, MessageState::Undelivered] {
+        store.record(vec![moved(1, Transition { refund: true, ..transition(to) })]).await.unwrap();
+    }
+    assert_eq!(state(&store, 1).await, MessageState::Undelivered);
+    assert_eq!(store.credits(VS).await.unwrap().used, 2);
+}
+
 pub async fn a_refund_after_its_virtual_server_went_harms_nobody(stores: &impl Stores) {
     let store = stores.open();
     tenants(&store).await;

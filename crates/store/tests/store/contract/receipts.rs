@@ -118,6 +118,23 @@ pub async fn a_receipt_that_comes_early_is_applied_when_its_id_is_recorded(store
     assert!(store.record(vec![sent(2, &["zz"])]).await.unwrap().is_empty(), "by whichever id");
 }
 
+pub async fn early_receipts_that_share_an_id_are_found_each_on_its_own(stores: &impl Stores) {
+    let store = stores.open();
+    for n in [1, 2] {
+        accepted(&store, n).await;
+    }
+    assert_eq!(tell(&store, receipt(&["x", "y"], Delivered)).await, None);
+    assert_eq!(tell(&store, receipt(&["x"], Undelivered)).await, None);
+    assert_eq!(
+        store.record(vec![sent(1, &["y"])]).await.unwrap(),
+        [changed(1, MessageState::Delivered).unwrap()]
+    );
+    assert_eq!(
+        store.record(vec![sent(2, &["x"])]).await.unwrap(),
+        [changed(2, MessageState::Undelivered).unwrap()]
+    );
+}
+
 pub async fn an_early_receipt_for_one_segment_leaves_the_others_awaited(stores: &impl Stores) {
     let store = stores.open();
     accepted(&store, 1).await;

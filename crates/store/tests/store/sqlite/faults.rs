@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use textgate_sms::*;
 use textgate_store::*;
 
@@ -112,6 +112,29 @@ async fn health_comes_back_without_anybody_asking_for_a_write() {
     fill(&store, 0).await;
     store.limit_pages(None);
     eventually(async || store.health().ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_does_not_look_healthy_because_nothing_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    fill(&store, 0).await;
+    // Long enough for several looks.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(400) {
+        assert!(store.health().is_err());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_by_itself_lingers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    store.accept(vec![message(0)]).await.unwrap();
+    let began = Instant::now();
+    store.record(vec![sent(0, &[])]).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

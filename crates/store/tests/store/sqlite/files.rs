@@ -126,7 +126,7 @@ async fn the_wal_stays_small_under_constant_load() {
         .map(|task| {
             let store = store.clone();
             tokio::spawn(async move {
-                for round in 0..150 {
+                for round in 0..250 {
                     let first = (round * 8 + task) * 10;
                     let batch =
                         (first..first + 10).map(|n| NewMessage { sealed_text: vec![7; 2_000], ..message(n) });
@@ -139,8 +139,10 @@ async fn the_wal_stays_small_under_constant_load() {
         task.await.unwrap();
     }
     let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
-    assert!(size("store") + size("store-wal") > 24 << 20, "enough was written");
-    assert!(size("store-wal") < 20 << 20, "{} octets of WAL", size("store-wal"));
+    let (written, wal) = (size("store"), size("store-wal"));
+    assert!(written > 60 << 20, "enough was written");
+    // How much is added while the file is synced depends on the disk; that it is not all shows that the WAL begins anew.
+    assert!(wal < written / 2, "{wal} octets of WAL for {written} in all");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

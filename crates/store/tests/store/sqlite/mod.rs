@@ -54,6 +54,7 @@ keeps! {
         what_was_sent_does_not_become_unsent
         recording_an_unknown_message_harms_nobody
         a_refund_happens_once_and_to_those_who_were_charged
+        credits_given_back_once_are_not_given_back_again_later
         a_refund_after_its_virtual_server_went_harms_nobody
         only_an_unfinished_message_of_its_virtual_server_is_cancelled
         scheduled_messages_wait_are_listed_by_time_and_released
@@ -66,6 +67,7 @@ keeps! {
         one_id_for_all_segments_needs_one_receipt
         a_receipt_of_an_attempt_that_failed_delivers_nothing
         a_receipt_that_comes_early_is_applied_when_its_id_is_recorded
+        early_receipts_that_share_an_id_are_found_each_on_its_own
         an_early_receipt_for_one_segment_leaves_the_others_awaited
         a_receipt_between_the_attempt_and_the_change_to_sent_counts
         ids_that_are_empty_or_absurdly_long_match_nothing
