@@ -40,7 +40,7 @@ impl Engine {
         requests: Vec<Request>,
     ) -> CarriedThrough<Vec<Result<Taken, Refusal>>> {
         let engine = Arc::clone(self);
-        CarriedThrough(Some(Box::pin(async move { engine.accept_all(vs, requests).await })))
+        CarriedThrough::new(async move { engine.accept_all(vs, requests).await })
     }
 
     async fn accept_all(self: &Arc<Self>, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
@@ -317,6 +317,13 @@ fn refusal(error: &StoreError) -> Refusal {
 
 /// A future that goes on by itself when it is dropped before its end.
 pub(crate) struct CarriedThrough<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> CarriedThrough<T> {
+    /// This future, to be carried through.
+    pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
 
 impl<T: Send + 'static> Future for CarriedThrough<T> {
     type Output = T;

@@ -241,6 +241,50 @@ async fn a_message_that_cannot_be_cancelled_on_disk_goes_its_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_scheduled_message_that_is_released_meanwhile_is_not_cancelled_behind_its_gateways_back() {
+    let bench = Bench::with(&["a"]).await;
+    let gateway = bench.script("a");
+    gateway.will(Reaction::After(Duration::from_secs(1), OutcomeClass::Sent));
+    let due = Some(crate::testing::START_MS + 1_000);
+    let id = bench.accept_as(Request { send_at_ms: due, ..request() }).await;
+    sleep(Duration::from_millis(990)).await;
+    // The answer that it is scheduled arrives when it is no longer.
+    *bench.store.answers_after.lock().unwrap() = Duration::from_millis(50);
+    assert_eq!(bench.dispatch.cancel(VsId::ROOT, id).await.unwrap(), (Accepted, false));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!((bench.state(id), gateway.taken()), (Sent, vec![id]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_nobody_waits_for_any_more_loses_no_message() {
+    let bench = Bench::with(&["a"]).await;
+    *bench.script("a").window.lock().unwrap() = 0;
+    let id = bench.accept(Kind::Text).await;
+    *bench.store.answers_after.lock().unwrap() = Duration::from_millis(50);
+    *bench.store.is_full.lock().unwrap() = true;
+    let cancel = bench.dispatch.cancel(VsId::ROOT, id);
+    assert!(tokio::time::timeout(Duration::from_millis(60), cancel).await.is_err(), "the caller is gone");
+    sleep(Duration::from_secs(1)).await;
+    *bench.store.is_full.lock().unwrap() = false;
+    *bench.script("a").window.lock().unwrap() = 1;
+    bench.script("a").says(Health::Up { window: 1 });
+    bench.settle().await;
+    assert_eq!(bench.state(id), Sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_release_does_not_keep_the_program_from_stopping() {
+    let bench = Bench::with(&["a"]).await;
+    let due = Some(crate::testing::START_MS + 1_000);
+    let id = bench.accept_as(Request { send_at_ms: due, ..request() }).await;
+    *bench.store.is_full.lock().unwrap() = true;
+    sleep(Duration::from_secs(5)).await;
+    let stop = tokio::time::timeout(Duration::from_secs(2), bench.dispatch.shutdown()).await;
+    assert!(stop.is_ok(), "it goes on trying for ever");
+    assert_eq!(bench.state(id), Scheduled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scheduled_message_leaves_when_it_is_due_even_if_the_store_was_full_then() {
     let bench = Bench::with(&["a"]).await;
     let at = |s: i64| Some(crate::testing::START_MS + s * 1000);

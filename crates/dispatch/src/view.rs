@@ -5,7 +5,7 @@ use crate::station::Station;
 use crate::words::{Caller, Mode, OnUncertain};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
@@ -22,8 +22,8 @@ pub(crate) struct View {
     servers: HashMap<VsId, Server>,
     by_path: HashMap<String, VsId>,
     callers: HashMap<[u8; 32], Caller>,
-    /// Every gateway that is configured.
-    pub(crate) stations: HashMap<GatewayId, Arc<Station>>,
+    /// Every gateway that is configured, always in the same order: what happens to all of them happens in an order that repeats.
+    pub(crate) stations: BTreeMap<GatewayId, Arc<Station>>,
 }
 
 /// One virtual server.
@@ -116,7 +116,7 @@ impl Settings {
 
 impl View {
     /// The snapshot of this directory. `stations` has every gateway of it.
-    pub(crate) fn new(directory: Directory, stations: HashMap<GatewayId, Arc<Station>>) -> Self {
+    pub(crate) fn new(directory: Directory, stations: BTreeMap<GatewayId, Arc<Station>>) -> Self {
         let mut view = Self { stations, ..Self::default() };
         let parents: HashMap<VsId, &VirtualServer> =
             directory.virtual_servers.iter().map(|server| (server.id, server)).collect();
