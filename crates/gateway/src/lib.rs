@@ -16,6 +16,14 @@ mod test_authority;
 mod trust;
 mod work;
 
+/// What the fuzzer calls: every parser of what a provider sends. Only where the program is built for it.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::http::fuzzing::*;
+    pub use crate::smpp::fuzzing::*;
+}
+
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
 pub use http::GenericHttpPlugin;
 pub use network::{NetworkError, NetworkGuard};

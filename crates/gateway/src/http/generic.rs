@@ -22,7 +22,7 @@ pub struct GenericHttpPlugin {
 }
 
 /// One account's request and success rule, from its settings.
-struct GenericExchange {
+pub(super) struct GenericExchange {
     method: Method,
     url: Url,
     space: Space,
@@ -175,7 +175,7 @@ fn read_url(text: &str) -> Result<Url, Problem> {
 // === impl GenericExchange ===
 
 impl GenericExchange {
-    fn read(settings: &Settings) -> Result<Self, Problem> {
+    pub(super) fn read(settings: &Settings) -> Result<Self, Problem> {
         let name = |field| settings.text(field).trim().to_owned();
         let success_contains = settings.text("success_contains");
         Ok(Self {

@@ -8,6 +8,8 @@
 mod board;
 mod buffers;
 mod connect;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gateway;
 mod inbound;
 mod message;
