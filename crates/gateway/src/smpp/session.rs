@@ -33,6 +33,7 @@ pub(super) struct Session<'a> {
     messages: Messages,
     /// Messages with parts still to be written.
     unsent: VecDeque<Key>,
+    #[expect(clippy::vec_box, reason = "submissions travel boxed, so that handing one on moves a pointer")]
     taken: Vec<Box<Submission>>,
     finished: Vec<(Box<Submission>, Outcome)>,
     /// Parts of the longest message lately.
@@ -107,7 +108,10 @@ impl<'a> Session<'a> {
         if let Some(stopped_by) = self.write_unsent(now) {
             return stopped_by;
         }
-        while takes {
+        if !takes {
+            return Filled::Empty;
+        }
+        loop {
             let room = self.window.room();
             if room == 0 || self.outbox.is_full() {
                 return Filled::Full;
@@ -132,7 +136,6 @@ impl<'a> Session<'a> {
                 return Filled::Empty;
             }
         }
-        Filled::Empty
     }
 
     /// Writes the first part of a new message; `None` where it cannot go.
@@ -208,9 +211,7 @@ impl<'a> Session<'a> {
             &mut self.outbox.octets,
             &self.account.format,
             submission,
-            message.next,
-            message.reference,
-            sequence,
+            text::Part { number: message.next, reference: message.reference, sequence },
             now,
         );
         let length = usize::try_from(self.outbox.position() - start).unwrap_or(usize::MAX);

@@ -131,7 +131,8 @@ async fn a_message_from_a_phone_is_kept_and_answered() {
     let smsc = Smsc::start().await;
     let mut bench = Bench::start(&smsc, json!({}));
     let mut peer = smsc.bound().await;
-    let table: [(u8, u8, &[u8], &[u8], &str, Option<(u16, u8, u8)>); 4] = [
+    type Row = (u8, u8, &'static [u8], &'static [u8], &'static str, Option<(u16, u8, u8)>);
+    let table: [Row; 4] = [
         (0, 0, b"STOP \x00", b"", "STOP @", None),
         (0, 8, b"\x04\x36", b"", "ж", None),
         (0x40, 0, b"\x05\x00\x03\x07\x02\x01hi", b"", "hi", Some((7, 2, 1))),
