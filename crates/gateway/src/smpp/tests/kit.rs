@@ -360,7 +360,11 @@ pub fn account(port: u16, more: Value) -> Account {
 
 impl Bench {
     pub fn start(smsc: &Smsc, more: Value) -> Self {
-        Self::of(account(smsc.port(), more), local())
+        Self::on(smsc.port(), more)
+    }
+
+    pub fn on(port: u16, more: Value) -> Self {
+        Self::of(account(port, more), local())
     }
 
     pub fn of(account: Account, guard: NetworkGuard) -> Self {
