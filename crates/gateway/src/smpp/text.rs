@@ -45,13 +45,7 @@ pub(super) fn plan(format: &Format, text: &str) -> Result<Plan, PlanError> {
     let counted = |encoding, text: &str| {
         count(text, encoding, reference(format)).map(|segments| Plan { segments, encoding: encoding.name() })
     };
-    let planned = match encoded(format, text, counted) {
-        Err(EncodeError::Unencodable { .. }) if format.unencodable == Unencodable::Refuse => {
-            counted(wanted(format, text), text)
-        }
-        planned => planned,
-    };
-    planned.map_err(|error| PlanError(error.to_string()))
+    encoded(format, text, counted).map_err(|error| PlanError(error.to_string()))
 }
 
 /// The text in this format's encoding, or the outcome of a message that cannot go this way.

@@ -8,6 +8,7 @@ mod flow;
 mod hostile;
 mod kit;
 mod parts;
+mod peer;
 mod settings;
 mod simulated;
 mod tls;
