@@ -1,12 +1,13 @@
 //! The room's front: everything the API, the console and the command line can ask for.
 
+use crate::clock::Clock;
+use crate::engine::Engine;
 use crate::words::*;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use textgate_gateway::{Environment, Plugins};
-use textgate_sms::{MessageId, MessageState, VsId};
-use textgate_store::{Allocation, AuditEntry, CommitStats, Filter, LedgerEntry, Role, Sealer, Store};
+use textgate_gateway::{Environment, Plugins, Problem};
+use textgate_sms::{Kind, MessageId, MessageState, VsId};
+use textgate_store::{Sealer, Store};
 use tokio::sync::broadcast;
 
 /// What a dispatch is made of.
@@ -59,170 +60,82 @@ pub enum StartError {
 
 /// The engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Dispatch {}
+pub struct Dispatch {
+    pub(crate) engine: Arc<Engine>,
+}
 
-#[allow(unused_variables, clippy::todo, missing_docs)]
 impl Dispatch {
     /// Reads the store, starts the gateways, and sends what is unfinished.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        todo!()
+        let dispatch = Self::open(parts).await?;
+        dispatch.engine.run().await?;
+        Ok(dispatch)
     }
+
+    /// Reads the store and starts nothing: for changes to a store whose server is stopped. What is accepted here is sent by the
+    /// next [`start`](Self::start).
+    pub async fn open(parts: Parts) -> Result<Self, StartError> {
+        Ok(Self { engine: Engine::open(parts, Clock::default()).await? })
+    }
+
     /// Stops accepting, drains the windows, records, and closes the store; at most about the drain bound.
     pub async fn shutdown(&self) {
-        todo!()
+        self.engine.stop().await;
     }
+
     /// Whether messages are accepted now; the reason if not. For `/readyz`.
     pub fn ready(&self) -> Result<(), String> {
-        todo!()
+        if self.engine.is_stopping() {
+            return Err("the server is stopping".to_owned());
+        }
+        self.engine.store.health().map_err(|error| error.to_string())
     }
-    /// Metrics in the Prometheus text format.
+
+    /// Metrics in the OpenMetrics text format.
     pub fn render_metrics(&self) -> String {
-        todo!()
+        self.engine.metrics.render(&self.engine.view.load())
     }
+
     /// What happens to messages from now on, for the demo and the console. Slow readers miss some.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Happening>> {
-        todo!()
-    }
-    /// Kinds of gateways.
-    pub fn plugins(&self) -> &Plugins {
-        todo!()
+        self.engine.happenings.subscribe()
     }
 
-    /// The caller whose API key has this secret. Constant in time but for the lookup of a SHA-256.
-    pub fn authenticate(&self, secret: &str) -> Option<Caller> {
-        todo!()
-    }
-    /// The virtual server of this path (`acme/sales`, `/`), if it is `within` or below it.
-    pub fn find(&self, within: VsId, path: &str) -> Option<VsId> {
-        todo!()
-    }
-    /// Whether `vs` is `within` or below it.
-    pub fn is_within(&self, vs: VsId, within: VsId) -> bool {
-        todo!()
-    }
-
-    /// Accepts messages of one virtual server: each answered on its own, after it is on disk.
+    /// Accepts messages of one virtual server: each answered on its own, after it is on disk. What was begun is carried through,
+    /// even where the future is dropped.
     pub async fn accept(&self, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
-        todo!()
-    }
-    /// Calls a message back: its state afterwards, and whether this call changed it.
-    pub async fn cancel(&self, vs: VsId, id: MessageId) -> Result<(MessageState, bool), DirectoryError> {
-        todo!()
-    }
-    /// One message with its text (while it is kept), attempts and receipts.
-    pub async fn message(&self, vs: VsId, id: MessageId) -> Result<MessageView, DirectoryError> {
-        todo!()
-    }
-    /// A page of messages, the newest first.
-    pub async fn messages(
-        &self,
-        vs: VsId,
-        filter: Filter,
-        before: Option<MessageId>,
-        limit: usize,
-    ) -> Result<MessagePage, DirectoryError> {
-        todo!()
+        self.engine.accept(vs, requests).await
     }
 
-    pub async fn settings(&self, vs: VsId) -> Result<SettingsView, DirectoryError> {
-        todo!()
+    /// Calls a message back: its state afterwards, and whether this call changed it. A message that is with a gateway at this
+    /// moment is not called back.
+    pub async fn cancel(&self, vs: VsId, id: MessageId) -> Result<(MessageState, bool), DirectoryError> {
+        self.engine.cancel(vs, id).await
     }
-    pub async fn put_settings(
-        &self,
-        actor: &str,
-        vs: VsId,
-        input: SettingsInput,
-    ) -> Result<SettingsView, DirectoryError> {
-        todo!()
-    }
+
     /// Sends a test message to this number, or to the settings' SMS Mobile Number.
     pub async fn send_test(&self, vs: VsId, number: Option<String>) -> Result<Taken, Refusal> {
-        todo!()
-    }
-
-    pub fn virtual_server(&self, vs: VsId) -> Result<VirtualServerView, DirectoryError> {
-        todo!()
-    }
-    /// This virtual server and all below it.
-    pub async fn virtual_servers(&self, within: VsId) -> Result<Vec<VirtualServerView>, DirectoryError> {
-        todo!()
-    }
-    pub async fn add_virtual_server(
-        &self,
-        actor: &str,
-        parent: VsId,
-        name: &str,
-    ) -> Result<VirtualServerView, DirectoryError> {
-        todo!()
-    }
-    pub async fn rename_virtual_server(
-        &self,
-        actor: &str,
-        vs: VsId,
-        name: &str,
-    ) -> Result<VirtualServerView, DirectoryError> {
-        todo!()
-    }
-    pub async fn remove_virtual_server(&self, actor: &str, vs: VsId) -> Result<(), DirectoryError> {
-        todo!()
-    }
-
-    pub async fn credits(&self, vs: VsId) -> Result<CreditsView, DirectoryError> {
-        todo!()
-    }
-    pub async fn allocate(
-        &self,
-        actor: &str,
-        vs: VsId,
-        allocation: Allocation,
-        note: &str,
-    ) -> Result<CreditsView, DirectoryError> {
-        todo!()
-    }
-    pub async fn ledger(&self, vs: VsId, limit: usize) -> Result<Vec<LedgerEntry>, DirectoryError> {
-        todo!()
-    }
-    pub async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, DirectoryError> {
-        todo!()
-    }
-
-    pub fn api_keys(&self, vs: VsId) -> Vec<ApiKeyView> {
-        todo!()
-    }
-    /// Adds or replaces a key; answers the secret, which is told only now (`None` in: generated).
-    pub async fn put_api_key(
-        &self,
-        actor: &str,
-        vs: VsId,
-        name: &str,
-        secret: Option<String>,
-        role: Role,
-        rate: Option<u32>,
-    ) -> Result<String, DirectoryError> {
-        todo!()
-    }
-    pub async fn remove_api_key(&self, actor: &str, vs: VsId, name: &str) -> Result<(), DirectoryError> {
-        todo!()
-    }
-
-    /// Brings virtual servers, settings, keys and allocations to what the manifest says, all or nothing. With `dry_run` only says what would change.
-    pub async fn apply(
-        &self,
-        actor: &str,
-        manifest: Manifest,
-        dry_run: bool,
-    ) -> Result<Applied, DirectoryError> {
-        todo!()
-    }
-    /// Writes a copy of the store.
-    pub async fn backup(&self, to: PathBuf) -> Result<(), DirectoryError> {
-        todo!()
-    }
-}
-
-impl crate::Metrics {
-    /// The observer to open the store with.
-    pub fn on_commit(&self, stats: CommitStats) {
-        let _ = stats;
+        let wrong = |message: &str| Refusal::Invalid(vec![Problem::new("number", message)]);
+        let set = self.engine.view.load().server(vs).and_then(|server| server.settings.test_number);
+        let to = number
+            .or_else(|| set.map(|number| number.to_string()))
+            .ok_or_else(|| wrong("enter a number, or set the SMS Mobile Number in the SMS settings"))?;
+        let request = Request {
+            to,
+            text: "This is a test message from textgate.".to_owned(),
+            kind: Some(Kind::Alert),
+            validity_s: Some(300),
+            ..Request::default()
+        };
+        let mut answers = self.accept(vs, vec![request]).await;
+        let answer = answers.pop().unwrap_or(Err(Refusal::StoreUnavailable));
+        // The caller knows the number by that name.
+        answer.map_err(|refusal| match refusal {
+            Refusal::Invalid(mut problems) => {
+                problems.iter_mut().filter(|p| p.path == "to").for_each(|p| p.path = "number".to_owned());
+                Refusal::Invalid(problems)
+            }
+            other => other,
+        })
     }
 }

@@ -3,12 +3,29 @@
 //! Knows the gateways and the store by their traits, and nobody above it. Accept and dispatch meet in memory; the store
 //! is written ahead and never polled.
 
+mod accept;
+mod agenda;
+mod breaker;
+mod cancel;
+mod clock;
 mod dispatch;
+mod engine;
+mod flow;
+#[cfg(test)]
+mod flow_tests;
+mod front;
+mod lanes;
+mod metrics;
+mod recovery;
+mod retention;
+mod runners;
+mod station;
+#[cfg(test)]
+mod testing;
+mod view;
 mod words;
+mod work;
 
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
+pub use metrics::Metrics;
 pub use words::*;
-
-/// Counters and histograms, in the Prometheus text format.
-#[derive(Default)]
-pub struct Metrics {}

@@ -51,8 +51,14 @@ pub struct Routing {
     pub tried: u32,
     /// How often all gateways were tried in vain.
     pub round: u16,
-    /// A gateway may have taken it without telling.
-    pub is_possible_duplicate: bool,
+    /// How long the gateway it is with may be silent (ms).
+    pub patience_ms: u32,
+    /// A gateway failed in this round in a way that may pass.
+    pub is_worth_another_round: bool,
+    /// So many gateways may have taken it without telling.
+    pub uncertain: u8,
+    /// Segments that gateways certainly or possibly took in earlier attempts; where there are any, credits stay spent.
+    pub segments_sent: u8,
     /// Segments charged when it was accepted.
     pub segments: u8,
     /// When it was accepted, in milliseconds of Unix time.

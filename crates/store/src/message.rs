@@ -217,6 +217,8 @@ pub struct StoredMessage {
     pub expires_ms: i64,
     /// When the state last changed.
     pub changed_ms: i64,
+    /// The virtual servers that were charged for it.
+    pub payers: SmallVec<[VsId; 2]>,
     /// The time line: attempts, receipts and changes after acceptance, oldest first.
     pub events: Vec<Event>,
 }

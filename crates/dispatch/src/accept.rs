@@ -1,0 +1,349 @@
+//! How a message comes in: checked, priced, on disk, and on its way.
+
+use crate::engine::Engine;
+use crate::view::{Route, View};
+use crate::words::{Refusal, Request, Taken, What};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use textgate_gateway::{Overwrite, Plan, Problem, Routing, Submission};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
+use textgate_store::{Accepted, Idempotency, NewMessage, Purpose, StoreError};
+
+/// Longest text, in octets of UTF-8: more than 255 segments of any alphabet hold.
+const LONGEST_TEXT: usize = 64 << 10;
+/// Longest validity: a week, as providers keep messages.
+const LONGEST_VALIDITY_S: u32 = 7 * 24 * 3600;
+/// How far ahead a message can be scheduled.
+const LONGEST_DELAY_MS: i64 = 366 * 24 * 3600 * 1000;
+/// A `send_at` that is this near is now.
+const NOW_MS: i64 = 50;
+/// Longest sender: 15 digits, or 11 characters; room for a plus and what providers take besides.
+const LONGEST_SENDER: usize = 21;
+/// Longest reference and Idempotency-Key, in characters.
+const LONGEST_REFERENCE: usize = 255;
+
+/// A message that is checked and waits for the disk.
+struct Prepared {
+    submission: Box<Submission>,
+    plan: Plan,
+    due_ms: Option<i64>,
+}
+
+impl Engine {
+    /// Accepts messages, each on its own. What was begun is carried through even where the caller goes away: a message that
+    /// is on disk must be sent, whether or not anybody hears of it.
+    pub(crate) fn accept(
+        self: &Arc<Self>,
+        vs: VsId,
+        requests: Vec<Request>,
+    ) -> CarriedThrough<Vec<Result<Taken, Refusal>>> {
+        let engine = Arc::clone(self);
+        CarriedThrough(Some(Box::pin(async move { engine.accept_all(vs, requests).await })))
+    }
+
+    async fn accept_all(self: &Arc<Self>, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
+        let mut news = Vec::with_capacity(requests.len());
+        let mut prepared = Vec::with_capacity(requests.len());
+        let mut answers: Vec<Option<Refusal>> = Vec::with_capacity(requests.len());
+        {
+            let view = self.view.load();
+            let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+            for request in requests {
+                match self.prepare(&view, vs, request, now, now_ms) {
+                    Ok((new, message)) => {
+                        news.push(new);
+                        prepared.push(message);
+                        answers.push(None);
+                    }
+                    Err(refusal) => answers.push(Some(refusal)),
+                }
+            }
+        }
+        let stored = if news.is_empty() { Ok(Vec::new()) } else { self.store.accept(news).await };
+        let mut stored = match stored {
+            Ok(stored) => Ok(stored.into_iter()),
+            Err(error) => Err(refusal(&error)),
+        };
+        let mut prepared = prepared.into_iter();
+        let answer = |refused: Option<Refusal>| match refused {
+            Some(refused) => Err(refused),
+            None => match (prepared.next(), &mut stored) {
+                (Some(message), Ok(stored)) => self.accepted(message, stored.next()),
+                (Some(_), Err(refused)) => {
+                    self.dropped(1);
+                    Err(refused.clone())
+                }
+                (None, _) => Err(Refusal::StoreUnavailable), // as many as were prepared: never reached
+            },
+        };
+        let answers: Vec<_> = answers.into_iter().map(answer).collect();
+        self.metrics.refused.inc_by(answers.iter().filter(|answer| answer.is_err()).count() as u64);
+        answers
+    }
+
+    /// One message, with everything decided that can be decided without the store. It has its place among those that wait.
+    fn prepare(
+        &self,
+        view: &View,
+        vs: VsId,
+        request: Request,
+        now: Instant,
+        now_ms: i64,
+    ) -> Result<(NewMessage, Prepared), Refusal> {
+        if self.is_stopping() {
+            return Err(Refusal::Stopping);
+        }
+        let checked = Checked::new(&request, now_ms).map_err(Refusal::Invalid)?;
+        let route = view.route(vs).ok_or(Refusal::NotConfigured)?;
+        let plan = plan(route, &request.text)?;
+        if !self.take_place() {
+            return Err(Refusal::Busy);
+        }
+        let id = self.next_id(now_ms);
+        let expires_ms = checked.due_ms.unwrap_or(now_ms) + i64::from(checked.validity_s) * 1000;
+        let kind = request.kind.unwrap_or(Kind::Text);
+        let idempotency = request.idempotency_key.as_deref().map(|key| self.idempotency(vs, key, &request));
+        let sender: Option<Box<str>> = request.sender.filter(|s| !s.is_empty()).map(String::into_boxed_str);
+        let new = NewMessage {
+            id,
+            vs,
+            to: checked.to,
+            kind,
+            sealed_text: self.sealer.seal(Purpose::Text, id.as_u64(), request.text.as_bytes()),
+            sender: sender.clone(),
+            flash: request.flash,
+            overwrite: request.overwrite,
+            reference: request.reference.map(String::into_boxed_str),
+            segments: plan.segments,
+            encoding: plan.encoding.into(),
+            due_ms: checked.due_ms,
+            expires_ms,
+            idempotency,
+            payers: route.payers.clone(),
+        };
+        let submission = Box::new(Submission {
+            id,
+            to: checked.to,
+            kind,
+            text: request.text.into_boxed_str(),
+            sender,
+            flash: request.flash,
+            overwrite: overwrite(request.overwrite),
+            valid_until: now + Duration::from_secs(checked.validity_s.into()),
+            answer_by: now,
+            routing: routing(vs, route.gateways_of, plan.segments, now, now_ms, expires_ms),
+        });
+        Ok((new, Prepared { submission, plan, due_ms: checked.due_ms }))
+    }
+
+    /// The store has said what became of a message: a new one goes on its way.
+    fn accepted(self: &Arc<Self>, message: Prepared, stored: Option<Accepted>) -> Result<Taken, Refusal> {
+        let Prepared { submission, plan, due_ms } = message;
+        let (id, vs) = (submission.id, submission.routing.vs);
+        match stored {
+            Some(Accepted::New) => {
+                let state = match due_ms {
+                    Some(due_ms) => {
+                        // It is read back when it is due; until then only its time and id are kept.
+                        self.dropped(1);
+                        self.agenda.schedule(due_ms, id);
+                        MessageState::Scheduled
+                    }
+                    None => MessageState::Accepted,
+                };
+                self.metrics.accepted[usize::from(submission.kind.code())].inc();
+                self.tell(id, vs, || What::Accepted);
+                if due_ms.is_none() {
+                    self.route(submission);
+                }
+                let encoding = plan.encoding.to_owned();
+                Ok(Taken { id, state, segments: plan.segments, encoding, is_duplicate: false })
+            }
+            other => {
+                self.dropped(1);
+                match other {
+                    Some(Accepted::Duplicate { id, state, segments, encoding }) => {
+                        Ok(Taken { id, state, segments, encoding, is_duplicate: true })
+                    }
+                    Some(Accepted::IdempotencyConflict) => Err(Refusal::IdempotencyConflict),
+                    Some(Accepted::NoCredits { remaining, .. }) => {
+                        Err(Refusal::NoCredits { needed: plan.segments, remaining })
+                    }
+                    _ => Err(Refusal::StoreUnavailable),
+                }
+            }
+        }
+    }
+
+    fn idempotency(&self, vs: VsId, key: &str, request: &Request) -> Idempotency {
+        let flag = |value: Option<bool>| value.map_or(2, u8::from);
+        let number = |value: Option<u32>| value.map_or(u64::MAX, u64::from).to_be_bytes();
+        let options = [
+            flag(request.flash),
+            request.overwrite.unwrap_or(u8::MAX),
+            request.kind.unwrap_or(Kind::Text).code(),
+        ];
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let request_digest = self.sealer.digest(&[
+            request.to.as_bytes(),
+            request.text.as_bytes(),
+            text(&request.sender).as_bytes(),
+            text(&request.reference).as_bytes(),
+            &options,
+            &number(request.validity_s),
+            &request.send_at_ms.unwrap_or(i64::MIN).to_be_bytes(),
+        ]);
+        let key = self.sealer.digest(&[b"idempotency", &vs.0.to_be_bytes(), key.as_bytes()]);
+        Idempotency { key, request: request_digest }
+    }
+}
+
+/// The parts of a request that were read, all of them or every problem.
+struct Checked {
+    to: PhoneNumber,
+    validity_s: u32,
+    /// `None`: at once.
+    due_ms: Option<i64>,
+}
+
+impl Checked {
+    fn new(request: &Request, now_ms: i64) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut wrong = |path: &str, message: String| problems.push(Problem::new(path, message));
+        let to = PhoneNumber::parse(&request.to).map_err(|error| wrong("to", error.to_string())).ok();
+        if request.text.is_empty() {
+            wrong("text", "enter a text".into());
+        } else if request.text.len() > LONGEST_TEXT {
+            wrong(
+                "text",
+                format!("shorten the text: {} octets are more than any message holds", request.text.len()),
+            );
+        }
+        if let Some(sender) = request.sender.as_deref()
+            && (sender.len() > LONGEST_SENDER || sender.chars().any(|c| c.is_control()))
+        {
+            wrong("sender", "a sender is a number, or a name of at most 11 characters".into());
+        }
+        if request.overwrite.is_some_and(|n| n > 7) {
+            wrong("overwrite", "choose 0 (off), or the replace type 1 to 7".into());
+        }
+        for (path, text) in [("reference", &request.reference), ("Idempotency-Key", &request.idempotency_key)]
+        {
+            if text.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REFERENCE) {
+                wrong(path, format!("use at most {LONGEST_REFERENCE} characters"));
+            }
+        }
+        let usual = match request.kind.unwrap_or(Kind::Text) {
+            Kind::Otp => 300,
+            Kind::Alert => 86_400,
+            Kind::Text => 172_800,
+        };
+        let validity_s = request.validity_s.unwrap_or(usual);
+        if !(1..=LONGEST_VALIDITY_S).contains(&validity_s) {
+            wrong("validity_s", format!("choose 1 to {LONGEST_VALIDITY_S} seconds"));
+        }
+        let due_ms = request.send_at_ms.filter(|at| *at > now_ms + NOW_MS);
+        if due_ms.is_some_and(|at| at > now_ms + LONGEST_DELAY_MS) {
+            wrong("send_at", "choose a time within a year".into());
+        }
+        match to {
+            Some(to) if problems.is_empty() => Ok(Self { to, validity_s, due_ms }),
+            _ => Err(problems),
+        }
+    }
+}
+
+/// What the message costs: as the first gateway that can send it would.
+fn plan(route: &Route, text: &str) -> Result<Plan, Refusal> {
+    let mut refused = None;
+    for station in &route.stations {
+        match &station.built().gateway {
+            Ok(gateway) => match gateway.plan(text) {
+                Ok(plan) => return Ok(plan),
+                Err(error) => drop(refused.get_or_insert(error.0)),
+            },
+            Err(reason) => drop(refused.get_or_insert_with(|| reason.clone())),
+        }
+    }
+    let message = refused.unwrap_or_else(|| "no gateway can send it".into());
+    Err(Refusal::Invalid(vec![Problem::new("text", message)]))
+}
+
+/// Overwrite as the API has it: 0 is off, 1 to 7 the type.
+pub(crate) fn overwrite(asked: Option<u8>) -> Overwrite {
+    match asked {
+        None => Overwrite::AsSet,
+        Some(n) => ReplaceType::new(n).map_or(Overwrite::Off, Overwrite::Type),
+    }
+}
+
+/// The notes of a message that has been nowhere yet.
+pub(crate) fn routing(
+    vs: VsId,
+    gateways_of: VsId,
+    segments: u8,
+    now: Instant,
+    accepted_ms: i64,
+    expires_ms: i64,
+) -> Routing {
+    Routing {
+        vs,
+        gateways_of,
+        gateway: GatewayId(0),
+        tried: 0,
+        round: 0,
+        patience_ms: 0,
+        is_worth_another_round: false,
+        uncertain: 0,
+        segments_sent: 0,
+        segments,
+        accepted_ms,
+        accepted_at: now,
+        queued_at: now,
+        taken_at: now,
+        expires_ms,
+    }
+}
+
+fn refusal(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Busy => Refusal::Busy,
+        StoreError::Closed => Refusal::Stopping,
+        _ => Refusal::StoreUnavailable,
+    }
+}
+
+/// A future that goes on by itself when it is dropped before its end.
+pub(crate) struct CarriedThrough<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> Future for CarriedThrough<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(inner) = &mut self.0 else { return Poll::Pending };
+        let polled = inner.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for CarriedThrough<T> {
+    fn drop(&mut self) {
+        // Without a runtime the program is ending, and the next start finds what is on disk.
+        if let (Some(inner), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            drop(runtime.spawn(inner));
+        }
+    }
+}
+
+/// The id of a message for people and logs.
+impl Engine {
+    /// The next message id.
+    fn next_id(&self, now_ms: i64) -> MessageId {
+        self.ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next(now_ms)
+    }
+}

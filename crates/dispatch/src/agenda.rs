@@ -1,0 +1,175 @@
+//! What has to happen at a certain time, and the one task that sees to it. Nothing is polled: it sleeps until the first entry.
+
+use crate::engine::Engine;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use textgate_gateway::Submission;
+use textgate_sms::{GatewayId, MessageId};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// While messages are scheduled, the wall clock is read at least this often: it can be set, and a machine can be suspended.
+const WALL_CLOCK: Duration = Duration::from_secs(30);
+/// Scheduled messages that are released in one transaction.
+const RELEASED_AT_ONCE: usize = 512;
+/// After the store could not release them.
+const RELEASE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What has to happen, by time.
+#[derive(Default)]
+pub(crate) struct Agenda {
+    entries: Mutex<Entries>,
+    /// The first entry changed.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Entries {
+    /// Messages that wait for another round, and gateways whose lanes are to be looked at.
+    timed: BTreeMap<(Instant, u64), Entry>,
+    /// Makes entries of one instant distinct.
+    sequence: u64,
+    /// Messages with a `send_at` (Unix time, ms).
+    scheduled: BTreeSet<(i64, MessageId)>,
+}
+
+enum Entry {
+    Retry(Box<Submission>),
+    Look(GatewayId),
+}
+
+/// What is due now.
+#[derive(Default)]
+struct Due {
+    retries: Vec<Box<Submission>>,
+    looks: BTreeSet<GatewayId>,
+    releases: Vec<MessageId>,
+}
+
+impl Agenda {
+    /// Sends this message again at `at`.
+    pub(crate) fn retry(&self, at: Instant, submission: Box<Submission>) {
+        self.add(at, Entry::Retry(submission));
+    }
+
+    /// Looks at this gateway's lanes at `at`.
+    pub(crate) fn look(&self, at: Instant, gateway: GatewayId) {
+        self.add(at, Entry::Look(gateway));
+    }
+
+    /// Releases this message at `due_ms` (Unix time).
+    pub(crate) fn schedule(&self, due_ms: i64, id: MessageId) {
+        self.lock().scheduled.insert((due_ms, id));
+        self.changed.notify_one();
+    }
+
+    /// Takes out a message that waits for another round.
+    pub(crate) fn withdraw(&self, id: MessageId) -> Option<Box<Submission>> {
+        let mut entries = self.lock();
+        let is_it = |entry: &Entry| matches!(entry, Entry::Retry(submission) if submission.id == id);
+        let key = entries.timed.iter().find(|(_, entry)| is_it(entry)).map(|(key, _)| *key)?;
+        match entries.timed.remove(&key) {
+            Some(Entry::Retry(submission)) => Some(submission),
+            _ => None,
+        }
+    }
+
+    /// Takes a scheduled message off the agenda.
+    pub(crate) fn unschedule(&self, due_ms: i64, id: MessageId) {
+        self.lock().scheduled.remove(&(due_ms, id));
+    }
+
+    fn add(&self, at: Instant, entry: Entry) {
+        let mut entries = self.lock();
+        entries.sequence += 1;
+        let key = (at, entries.sequence);
+        let is_first = entries.timed.first_key_value().is_none_or(|(first, _)| key < *first);
+        entries.timed.insert(key, entry);
+        drop(entries);
+        if is_first {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Takes out what is due, and tells when the next is.
+    fn due(&self, now: Instant, now_ms: i64) -> (Due, Option<Instant>) {
+        let mut due = Due::default();
+        let mut entries = self.lock();
+        while let Some(first) = entries.timed.first_entry()
+            && first.key().0 <= now
+        {
+            match first.remove() {
+                Entry::Retry(submission) => due.retries.push(submission),
+                Entry::Look(gateway) => drop(due.looks.insert(gateway)),
+            }
+        }
+        while due.releases.len() < RELEASED_AT_ONCE
+            && let Some(first) = entries.scheduled.first().copied()
+            && first.0 <= now_ms
+        {
+            entries.scheduled.remove(&first);
+            due.releases.push(first.1);
+        }
+        let timed = entries.timed.first_key_value().map(|(key, _)| key.0);
+        let scheduled = entries.scheduled.first().map(|(due_ms, _)| {
+            let in_ms = u64::try_from(due_ms - now_ms).unwrap_or(0);
+            now + Duration::from_millis(in_ms).min(WALL_CLOCK)
+        });
+        (due, [timed, scheduled].into_iter().flatten().min())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sees to the agenda until `stop`.
+pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
+    loop {
+        let mut changed = pin!(engine.agenda.changed.notified());
+        changed.as_mut().enable();
+        let (due, next) = engine.agenda.due(engine.clock.now(), engine.clock.now_ms());
+        for submission in due.retries {
+            engine.route(submission);
+        }
+        for gateway in due.looks {
+            engine.look(gateway);
+        }
+        if !due.releases.is_empty() {
+            release(&engine, due.releases).await;
+            continue;
+        }
+        let sleep = async {
+            match next {
+                Some(next) => tokio::time::sleep_until(next.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = changed => {}
+            () = sleep => {}
+        }
+    }
+}
+
+/// Moves scheduled messages to their gateways; when the store cannot, they are tried again.
+async fn release(engine: &Arc<Engine>, ids: Vec<MessageId>) {
+    let now_ms = engine.clock.now_ms();
+    match engine.store.release(ids.clone(), now_ms).await {
+        Ok(messages) => {
+            for message in messages {
+                engine.resume(message);
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "scheduled messages cannot be released; trying again in a moment");
+            for id in ids {
+                engine.agenda.schedule(now_ms, id);
+            }
+            tokio::time::sleep(RELEASE_PAUSE).await;
+        }
+    }
+}

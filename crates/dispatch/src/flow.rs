@@ -1,0 +1,329 @@
+//! A message's way through its gateways: where it goes first, and what follows from each outcome.
+
+use crate::engine::Engine;
+use crate::station::{Station, is_expired};
+use crate::view::{Route, View};
+use crate::words::{OnUncertain, What};
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use textgate_gateway::{Outcome, Submission, canonical_id};
+use textgate_sms::{GatewayId, Kind, MessageState, OutcomeClass};
+use textgate_store::{Event, Finished, Transition};
+
+/// How long the last gateway may be silent: nobody else is there to send the message.
+const LAST_PATIENCE_MS: u32 = 30_000;
+/// So often a message may be sent without an answer before it is given up: each time it may have arrived.
+const MOST_UNCERTAIN: u8 = 3;
+/// Pauses between rounds: the first, doubling, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A passcode is worth trying more often.
+const LONGEST_OTP_PAUSE: Duration = Duration::from_secs(10);
+/// A gateway that is over its rate is tried again after this, unless it says when.
+const THROTTLE_PAUSE: Duration = Duration::from_millis(200);
+
+/// What follows from an outcome.
+enum Next {
+    /// It is finished.
+    Final(Transition),
+    /// To the next gateway now.
+    FailOver,
+    /// To the same gateway, after a pause.
+    Again(Duration),
+}
+
+impl Engine {
+    /// Puts a message into the lane of the gateway that it should go to now.
+    pub(crate) fn route(self: &Arc<Self>, mut submission: Box<Submission>) {
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+        if is_expired(&submission, now, now_ms) {
+            return self.finish(submission, self.expired());
+        }
+        loop {
+            let view = self.view.load();
+            let Some(route) = route_of(&view, &submission) else {
+                let reason =
+                    "its gateways were removed, or its SMS settings changed, before it could be sent";
+                return self.finish(submission, self.failed(reason.into()));
+            };
+            let at = choose(route, &submission, now);
+            let station = Arc::clone(&route.stations[at]);
+            let routing = &mut submission.routing;
+            let is_alternative = (0..route.stations.len()).any(|i| i != at && routing.tried & bit(i) == 0);
+            let failover_ms = u32::try_from(route.failover_after.as_millis()).unwrap_or(u32::MAX);
+            routing.patience_ms = if is_alternative { failover_ms } else { LAST_PATIENCE_MS };
+            routing.gateway = station.id;
+            routing.queued_at = now;
+            match station.push(submission, now) {
+                Ok(Some(look)) => return self.agenda.look(look, station.id),
+                Ok(None) => return,
+                // Removed in between: the view that says so is there, or about to be.
+                Err(back) => submission = back,
+            }
+        }
+    }
+
+    /// Goes through what waits for a gateway.
+    pub(crate) fn look(self: &Arc<Self>, gateway: GatewayId) {
+        let view = self.view.load();
+        let Some(station) = view.stations.get(&gateway) else { return };
+        // Asked before the station is locked, because no station is asked under another one's lock.
+        let well: SmallVec<[GatewayId; 16]> = view
+            .stations
+            .values()
+            .filter(|other| other.id != gateway && other.is_well())
+            .map(|s| s.id)
+            .collect();
+        let has_alternative = |submission: &Submission| {
+            route_of(&view, submission).is_some_and(|route| {
+                let stations = route.stations.iter().enumerate();
+                stations
+                    .into_iter()
+                    .any(|(i, s)| submission.routing.tried & bit(i) == 0 && well.contains(&s.id))
+            })
+        };
+        let found = station.look(self.clock.now(), self.clock.now_ms(), &has_alternative);
+        if let Some(next) = found.next {
+            self.agenda.look(next, gateway);
+        }
+        for submission in found.expired {
+            self.finish(submission, self.expired());
+        }
+        for mut submission in found.elsewhere {
+            mark_tried(&view, &mut submission);
+            self.route(submission);
+        }
+    }
+
+    /// A gateway can send again: what waits in vain elsewhere may come to it.
+    pub(crate) fn look_everywhere(self: &Arc<Self>) {
+        let waiting: Vec<GatewayId> = self.view.load().stations.keys().copied().collect();
+        waiting.into_iter().for_each(|gateway| self.look(gateway));
+    }
+
+    /// Decides what follows from these outcomes, and records them.
+    pub(crate) fn outcomes(
+        self: &Arc<Self>,
+        station: &Station,
+        finished: &mut Vec<(Box<Submission>, Outcome)>,
+    ) {
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+        if let Some(probe_at) = station.finished(finished, now) {
+            self.agenda.look(probe_at, station.id);
+            // What waits behind the breaker need not.
+            self.agenda.look(now, station.id);
+        }
+        let view = self.view.load();
+        let mut records = Vec::with_capacity(finished.len());
+        let mut onward: SmallVec<[(Box<Submission>, Option<Instant>); 1]> = SmallVec::new();
+        for (mut submission, outcome) in finished.drain(..) {
+            let took = now.saturating_duration_since(submission.routing.taken_at);
+            station.meters.attempts[usize::from(outcome.class.code())].inc();
+            station.meters.submit.observe(took.as_secs_f64());
+            let next = self.next(&view, station, &mut submission, &outcome, now);
+            let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+            let attempt = Event::Attempt {
+                at_ms: now_ms - i64::from(took_ms),
+                took_ms,
+                gateway: station.id,
+                class: outcome.class,
+                detail: outcome.detail.clone(),
+                provider_ids: outcome.provider_ids.clone(),
+            };
+            self.tell(submission.id, submission.routing.vs, || What::Attempt {
+                gateway: station.built().name.clone(),
+                class: outcome.class,
+                detail: outcome.detail.to_string(),
+            });
+            let mut record = Finished {
+                id: submission.id,
+                attempt: Some(attempt),
+                receipt_ids: outcome.provider_ids.iter().map(|id| canonical_id(id)).collect(),
+                transition: None,
+            };
+            match next {
+                Next::Final(transition) => record.transition = Some(self.settle(&submission, transition)),
+                Next::FailOver => onward.push((submission, None)),
+                Next::Again(pause) => onward.push((submission, Some(now + pause))),
+            }
+            records.push(record);
+        }
+        self.record(records);
+        if self.is_stopping() {
+            // What is not finished stays in the store for the next start.
+            return self.dropped(onward.len());
+        }
+        for (submission, at) in onward {
+            match at {
+                Some(at) => self.agenda.retry(at, submission),
+                None => self.route(submission),
+            }
+        }
+    }
+
+    /// What follows from one outcome.
+    fn next(
+        &self,
+        view: &View,
+        station: &Station,
+        submission: &mut Submission,
+        outcome: &Outcome,
+        now: Instant,
+    ) -> Next {
+        let routing = &mut submission.routing;
+        routing.segments_sent = routing.segments_sent.saturating_add(outcome.segments_sent);
+        let reason = || {
+            let class = outcome.class.name();
+            let gateway = &station.built().name;
+            match &*outcome.detail {
+                "" => format!("{gateway}: {class}"),
+                detail => format!("{gateway}: {detail}"),
+            }
+        };
+        match outcome.class {
+            OutcomeClass::Sent => return Next::Final(self.transition(MessageState::Sent, reason().into())),
+            OutcomeClass::Rejected => return Next::Final(self.failed(reason().into())),
+            OutcomeClass::Throttled => {
+                let pause = outcome.retry_after.unwrap_or(THROTTLE_PAUSE);
+                let is_other_well = submission.kind != Kind::Text
+                    && route_of(view, submission)
+                        .is_some_and(|route| is_other_well(route, submission, station.id));
+                submission.routing.is_worth_another_round = true;
+                if !is_other_well {
+                    return Next::Again(pause.clamp(THROTTLE_PAUSE / 4, LONGEST_PAUSE));
+                }
+            }
+            OutcomeClass::Unavailable | OutcomeClass::Account => routing.is_worth_another_round = true,
+            OutcomeClass::Uncertain => {
+                routing.uncertain = routing.uncertain.saturating_add(1);
+                let policy = route_of(view, submission).map_or_else(OnUncertain::default, |r| r.on_uncertain);
+                if policy == OnUncertain::Sent && submission.kind != Kind::Otp {
+                    let reason = format!("{}; counted as sent, as the SMS settings say", reason());
+                    return Next::Final(self.transition(MessageState::Sent, reason.into()));
+                }
+                if submission.routing.uncertain >= MOST_UNCERTAIN {
+                    let reason = format!(
+                        "{}; given up after {MOST_UNCERTAIN} attempts without an answer, it may have arrived",
+                        reason()
+                    );
+                    return Next::Final(self.failed(reason.into()));
+                }
+                self.metrics.possible_duplicates.inc();
+                submission.routing.is_worth_another_round = true;
+            }
+            OutcomeClass::Refused => {}
+        }
+        mark_tried(view, submission);
+        let Some(route) = route_of(view, submission) else { return Next::FailOver };
+        if (0..route.stations.len()).any(|i| submission.routing.tried & bit(i) == 0) {
+            return Next::FailOver;
+        }
+        let routing = &mut submission.routing;
+        if !routing.is_worth_another_round {
+            return Next::Final(self.failed(reason().into()));
+        }
+        // No longer than its validity, so that its end is told in time.
+        let pause = pause(submission.kind, routing.round, submission.id.as_u64())
+            .min(submission.valid_until.saturating_duration_since(now));
+        let routing = &mut submission.routing;
+        routing.round = routing.round.saturating_add(1);
+        routing.tried = 0;
+        routing.is_worth_another_round = false;
+        Next::Again(pause)
+    }
+
+    /// Ends a message that is not with a gateway, and records that.
+    pub(crate) fn finish(self: &Arc<Self>, submission: Box<Submission>, transition: Transition) {
+        let transition = self.settle(&submission, transition);
+        let record = Finished {
+            id: submission.id,
+            attempt: None,
+            receipt_ids: SmallVec::new(),
+            transition: Some(transition),
+        };
+        self.record(vec![record]);
+    }
+
+    /// Hands records to the store, which has them when this returns and keeps them whatever happens: nothing waits here. What
+    /// receipts that had come early did is told when it is known.
+    fn record(self: &Arc<Self>, records: Vec<Finished>) {
+        let (engine, recorded) = (Arc::clone(self), self.store.record(records));
+        tokio::spawn(async move {
+            for matched in recorded.await.unwrap_or_default() {
+                engine.metrics.receipts.inc();
+                if let Some(state) = matched.changed_to {
+                    engine.came_to(matched.id, matched.vs, state);
+                }
+            }
+        });
+    }
+
+    /// Counts and tells the end of a message, and fills in what depends on the message.
+    fn settle(&self, submission: &Submission, mut transition: Transition) -> Transition {
+        self.dropped(1);
+        self.metrics.finished[usize::from(transition.to.code())].inc();
+        self.tell(submission.id, submission.routing.vs, || What::State(transition.to));
+        transition.erase_text = submission.kind == Kind::Otp || self.limits.text_days == 0;
+        transition.refund = transition.to != MessageState::Sent && submission.routing.segments_sent == 0;
+        transition
+    }
+
+    fn transition(&self, to: MessageState, reason: Cow<'static, str>) -> Transition {
+        Transition { to, at_ms: self.clock.now_ms(), reason, erase_text: false, refund: false }
+    }
+
+    fn failed(&self, reason: Cow<'static, str>) -> Transition {
+        self.transition(MessageState::Failed, reason)
+    }
+
+    pub(crate) fn expired(&self) -> Transition {
+        self.transition(MessageState::Expired, "its validity ended before a gateway took it".into())
+    }
+}
+
+/// The way a message may go: that of the virtual server whose gateways were decided, and paid for, when it was accepted.
+fn route_of<'a>(view: &'a View, submission: &Submission) -> Option<&'a Arc<Route>> {
+    let owner = submission.routing.gateways_of;
+    view.route(owner).filter(|route| route.gateways_of == owner)
+}
+
+/// The first gateway in order that takes messages now; where none does, the first that was not tried, to wait there.
+fn choose(route: &Route, submission: &Submission, now: Instant) -> usize {
+    let untried = || {
+        let stations = route.stations.iter().enumerate();
+        stations.filter(|(i, _)| submission.routing.tried & bit(*i) == 0)
+    };
+    let found = untried().find(|(_, station)| station.offers(now)).or_else(|| untried().next());
+    found.map_or(0, |(i, _)| i)
+}
+
+fn is_other_well(route: &Route, submission: &Submission, but: GatewayId) -> bool {
+    let stations = route.stations.iter().enumerate();
+    stations.into_iter().any(|(i, s)| s.id != but && submission.routing.tried & bit(i) == 0 && s.is_well())
+}
+
+/// Notes that the gateway a message is with has had its chance in this round.
+fn mark_tried(view: &View, submission: &mut Submission) {
+    let gateway = submission.routing.gateway;
+    let at = route_of(view, submission).and_then(|route| route.stations.iter().position(|s| s.id == gateway));
+    if let Some(at) = at {
+        submission.routing.tried |= bit(at);
+    }
+}
+
+/// Settings hold at most 8 gateways.
+fn bit(position: usize) -> u32 {
+    1 << position.min(31)
+}
+
+/// The pause after a round in which no gateway took the message: doubling, and spread by a quarter so that a backlog doesn't come
+/// back all at once.
+fn pause(kind: Kind, round: u16, spread: u64) -> Duration {
+    let longest = if kind == Kind::Otp { LONGEST_OTP_PAUSE } else { LONGEST_PAUSE };
+    let pause = FIRST_PAUSE.saturating_mul(1 << round.min(10)).min(longest);
+    // Ids are consecutive; a multiplicative hash scatters them.
+    let scattered = spread.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+    pause - pause.mul_f64(scattered as f64 / 1024.0)
+}

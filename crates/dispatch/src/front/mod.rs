@@ -1,0 +1,55 @@
+//! What the front answers about the directory and about messages: one file for each subject.
+//!
+//! Ids that come in here are already authorised by whoever asks, but for [`Dispatch::find`], which shows nothing of what
+//! is outside.
+
+mod api_keys;
+mod credits;
+mod draft;
+mod manifest;
+mod messages;
+mod names;
+mod secrets;
+mod servers;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use crate::dispatch::Dispatch;
+use crate::view::{Server, View};
+use crate::words::DirectoryError;
+use std::path::PathBuf;
+use textgate_gateway::Problem;
+use textgate_sms::VsId;
+use textgate_store::AuditEntry;
+
+/// Most entries of a list that is not paged.
+const ENTRIES_MOST: usize = 1_000;
+
+impl Dispatch {
+    /// Who changed what, the newest first; at most 1,000.
+    ///
+    /// # Errors
+    /// [`DirectoryError::StoreUnavailable`].
+    pub async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, DirectoryError> {
+        Ok(self.engine.store.audit(limit.min(ENTRIES_MOST)).await?)
+    }
+
+    /// Writes a complete copy of the store to a new file, while everything goes on.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Conflict`] where the file is there already, [`DirectoryError::StoreUnavailable`] where it cannot be written.
+    pub async fn backup(&self, to: PathBuf) -> Result<(), DirectoryError> {
+        Ok(self.engine.store.backup(to).await?)
+    }
+}
+
+/// The virtual server, or that it does not exist.
+fn server(view: &View, vs: VsId) -> Result<&Server, DirectoryError> {
+    view.server(vs).ok_or_else(|| DirectoryError::NotFound("this virtual server".into()))
+}
+
+/// The one thing that is wrong.
+fn invalid(path: &str, message: impl Into<String>) -> DirectoryError {
+    DirectoryError::Invalid(vec![Problem::new(path, message)])
+}

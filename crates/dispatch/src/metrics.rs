@@ -1,0 +1,231 @@
+//! What is counted and measured, in the OpenMetrics text format that Prometheus reads.
+//!
+//! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
+
+use crate::station::Station;
+use crate::view::View;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::sync::Arc;
+use textgate_sms::{Kind, MessageState, OutcomeClass};
+use textgate_store::CommitStats;
+
+/// Bounds of the latency histograms (s): fine where passcodes live, coarse where providers do.
+const LATENCY: [f64; 16] =
+    [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Bounds of the histogram of operations in one commit.
+const OPERATIONS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+
+/// Counters and histograms of the whole program.
+pub struct Metrics {
+    registry: Registry,
+    pub(crate) accepted: [Counter; Kind::ALL.len()],
+    pub(crate) refused: Counter,
+    pub(crate) finished: [Counter; MessageState::ALL.len()],
+    pub(crate) wait: [Histogram; Kind::ALL.len()],
+    pub(crate) possible_duplicates: Counter,
+    pub(crate) recovered: Counter,
+    pub(crate) receipts: Counter,
+    pub(crate) receipts_unmatched: Counter,
+    pub(crate) inbound: Counter,
+    commit: Histogram,
+    commit_operations: Histogram,
+}
+
+/// Counters and histograms of one gateway.
+pub(crate) struct GatewayMeters {
+    pub(crate) attempts: [Counter; OutcomeClass::ALL.len()],
+    pub(crate) submit: Histogram,
+}
+
+type Labels = Vec<(&'static str, &'static str)>;
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("textgate");
+        let accepted = family(&mut registry, "messages_accepted", "Messages accepted, by kind");
+        let finished =
+            family(&mut registry, "messages_changed", "Messages that came to this state, by state");
+        let waits = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latency);
+        registry.register_with_unit(
+            "message_wait",
+            "From acceptance until a gateway took the message, by kind",
+            Unit::Seconds,
+            waits.clone(),
+        );
+        let mut counter = |name, help| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let refused = counter("messages_refused", "Messages that were not accepted");
+        let possible_duplicates = counter(
+            "possible_duplicates",
+            "Messages sent again after a gateway may have taken them without telling",
+        );
+        let recovered =
+            counter("messages_recovered", "Messages that a start found unfinished and sends again");
+        let receipts = counter("receipts", "Receipts that belong to a message");
+        let receipts_unmatched = counter(
+            "receipts_unmatched",
+            "Receipts that belong to no message (yet); they are kept for a while",
+        );
+        let inbound = counter("inbound_messages", "Messages that phones sent");
+        let commit = latency();
+        registry.register_with_unit(
+            "store_commit",
+            "One commit of the store, with its sync",
+            Unit::Seconds,
+            commit.clone(),
+        );
+        let commit_operations = Histogram::new(OPERATIONS);
+        registry.register(
+            "store_commit_operations",
+            "Operations that shared one commit",
+            commit_operations.clone(),
+        );
+        Self {
+            accepted: std::array::from_fn(|i| get(&accepted, "kind", Kind::ALL[i].name())),
+            refused,
+            finished: std::array::from_fn(|i| get(&finished, "state", MessageState::ALL[i].name())),
+            wait: std::array::from_fn(|i| waits.get_or_create(&vec![("kind", Kind::ALL[i].name())]).clone()),
+            possible_duplicates,
+            recovered,
+            receipts,
+            receipts_unmatched,
+            inbound,
+            commit,
+            commit_operations,
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// The observer to open the store with.
+    pub fn on_commit(&self, stats: CommitStats) {
+        self.commit.observe(stats.took.as_secs_f64());
+        self.commit_operations.observe(stats.operations as f64);
+    }
+
+    /// All of it, with the gateways as they are now.
+    pub(crate) fn render(&self, view: &View) -> String {
+        let mut text = String::new();
+        let gateways: Vec<(String, Arc<Station>)> = view
+            .stations
+            .values()
+            .map(|station| {
+                let path = view.server(station.vs).map_or("?", |server| &server.path);
+                (path.to_owned(), Arc::clone(station))
+            })
+            .collect();
+        let mut live = Registry::with_prefix("textgate");
+        live.register_collector(Box::new(Gateways(gateways)));
+        // Writing into a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode_registry(&mut text, &self.registry);
+        let _ = prometheus_client::encoding::text::encode(&mut text, &live);
+        text
+    }
+}
+
+impl GatewayMeters {
+    pub(crate) fn new() -> Self {
+        Self { attempts: std::array::from_fn(|_| Counter::default()), submit: latency() }
+    }
+}
+
+fn latency() -> Histogram {
+    Histogram::new(LATENCY)
+}
+
+fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Labels, Counter> {
+    let family = Family::<Labels, Counter>::default();
+    registry.register(name, help, family.clone());
+    family
+}
+
+fn get(family: &Family<Labels, Counter>, label: &'static str, value: &'static str) -> Counter {
+    family.get_or_create(&vec![(label, value)]).clone()
+}
+
+// === the gateways, read when asked ===
+
+struct Gateways(Vec<(String, Arc<Station>)>);
+
+impl fmt::Debug for Gateways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Gateways").field(&self.0.len()).finish()
+    }
+}
+
+/// Writes one gateway's share of a metric, under these labels.
+type Write<'a> = &'a mut dyn FnMut(&Station, &[(&str, &str)], &mut MetricEncoder<'_>) -> fmt::Result;
+
+impl Collector for Gateways {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let each = |encoder: &mut DescriptorEncoder<'_>,
+                    (name, help, unit): (&str, &str, Option<&Unit>),
+                    kind: &dyn EncodeMetric,
+                    write: Write<'_>| {
+            let mut metric = encoder.encode_descriptor(name, help, unit, kind.metric_type())?;
+            for (path, station) in &self.0 {
+                let name = station.built().name.clone();
+                write(station, &[("virtual_server", path), ("gateway", &name)], &mut metric)?;
+            }
+            Ok(())
+        };
+        let gauge = ConstGauge::new(0_i64);
+        let attempts = ("gateway_attempts", "Submissions to this gateway, by outcome class", None);
+        each(&mut encoder, attempts, &Counter::<u64>::default(), &mut |station, labels, metric| {
+            for (class, counter) in OutcomeClass::ALL.iter().zip(&station.meters.attempts) {
+                let labels = [labels[0], labels[1], ("outcome", class.name())];
+                counter.encode(metric.encode_family(&labels)?)?;
+            }
+            Ok(())
+        })?;
+        let submit =
+            ("gateway_submit", "From taking a message until its outcome was known", Some(&Unit::Seconds));
+        each(&mut encoder, submit, &latency(), &mut |station, labels, metric| {
+            station.meters.submit.encode(metric.encode_family(&labels)?)
+        })?;
+        let waiting = ("gateway_waiting", "Messages that wait for this gateway, by lane", None);
+        each(&mut encoder, waiting, &gauge, &mut |station, labels, metric| {
+            for (kind, depth) in Kind::ALL.iter().zip(station.status().waiting) {
+                let labels = [labels[0], labels[1], ("lane", kind.name())];
+                whole(depth).encode(metric.encode_family(&labels)?)?;
+            }
+            Ok(())
+        })?;
+        type Reading = fn(&Station) -> u64;
+        let readings: [(&str, &str, Reading); 4] = [
+            ("gateway_in_flight", "Messages taken and not finished", |s| s.status().in_flight),
+            ("gateway_window", "Room for unfinished messages", |s| s.status().window.into()),
+            ("gateway_up", "1 where the gateway is connected and ready", |s| {
+                (s.status().health == "up").into()
+            }),
+            ("gateway_breaker", "The circuit breaker: 0 closed, 1 half open, 2 open", |s| {
+                match s.status().breaker {
+                    "closed" => 0,
+                    "half_open" => 1,
+                    _ => 2,
+                }
+            }),
+        ];
+        for (name, help, read) in readings {
+            each(&mut encoder, (name, help, None), &gauge, &mut |station, labels, metric| {
+                whole(read(station)).encode(metric.encode_family(&labels)?)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn whole(n: u64) -> ConstGauge<i64> {
+    ConstGauge::new(i64::try_from(n).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,90 @@
+//! What a start finds in the store: messages without an outcome, which are sent again, and scheduled ones.
+
+use crate::accept::{overwrite, routing};
+use crate::engine::Engine;
+use std::sync::Arc;
+use std::time::Duration;
+use textgate_gateway::Submission;
+use textgate_sms::MessageId;
+use textgate_store::{Purpose, StoreError, StoredMessage, Transition};
+
+/// How many are read at once.
+const PAGE: usize = 2_000;
+
+impl Engine {
+    /// Puts everything that is not finished back on its way.
+    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut found = 0_u64;
+        let mut after = MessageId::from_u64(0);
+        loop {
+            let page = self.store.unfinished(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            found += page.len() as u64;
+            page.into_iter().for_each(|message| self.resume(message));
+        }
+        let mut scheduled = 0_u64;
+        let mut after = (i64::MIN, MessageId::from_u64(0));
+        loop {
+            let page = self.store.scheduled(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            scheduled += page.len() as u64;
+            page.into_iter().for_each(|(due_ms, id)| self.agenda.schedule(due_ms, id));
+        }
+        self.metrics.recovered.inc_by(found);
+        if found + scheduled > 0 {
+            tracing::info!(unfinished = found, scheduled, "going on with messages from before the start");
+        }
+        Ok(())
+    }
+
+    /// Puts one message from the store on its way.
+    pub(crate) fn resume(self: &Arc<Self>, message: StoredMessage) {
+        self.claim_place();
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+        let view = self.view.load();
+        // Whose gateways it was accepted for shows in who paid: the parent of the last payer, or its own where nobody did.
+        let owner = match message.payers.last() {
+            None => Some(message.vs),
+            Some(payer) => view.server(*payer).and_then(|server| server.parent),
+        };
+        let gateways_of = owner.unwrap_or(message.vs);
+        let remaining_ms = u64::try_from(message.expires_ms - now_ms).unwrap_or(0);
+        let text = message
+            .sealed_text
+            .as_deref()
+            .and_then(|sealed| self.sealer.unseal(Purpose::Text, message.id.as_u64(), sealed).ok())
+            .and_then(|plain| String::from_utf8(plain).ok());
+        let submission = Box::new(Submission {
+            id: message.id,
+            to: message.to,
+            kind: message.kind,
+            text: text.clone().unwrap_or_default().into_boxed_str(),
+            sender: message.sender,
+            flash: message.flash,
+            overwrite: overwrite(message.overwrite),
+            valid_until: now + Duration::from_millis(remaining_ms),
+            answer_by: now,
+            routing: routing(
+                message.vs,
+                gateways_of,
+                message.segments,
+                now,
+                message.id.accepted_ms(),
+                message.expires_ms,
+            ),
+        });
+        match text {
+            Some(_) => self.route(submission),
+            None => {
+                let lost = Transition {
+                    reason: "its text cannot be decrypted".into(),
+                    to: textgate_sms::MessageState::Failed,
+                    ..self.expired()
+                };
+                self.finish(submission, lost);
+            }
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! One configured gateway as dispatch sees it: how it was built, what waits for it, how it is.
+
+use crate::breaker::Breaker;
+use crate::lanes::Lanes;
+use crate::metrics::GatewayMeters;
+use crate::words::GatewayStatus;
+use arc_swap::ArcSwap;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use textgate_gateway::{Environment, Gateway, Health, Outcome, Plugins, Settings, Submission};
+use textgate_sms::{GatewayId, Kind, MessageId, VsId};
+use tokio::sync::Notify;
+
+/// Looks at the lanes are at least this far apart: at those of passcodes and alerts, and at the long one of texts.
+const URGENT_LOOKS: Duration = Duration::from_millis(20);
+const TEXT_LOOKS: Duration = Duration::from_secs(1);
+
+/// One gateway, for as long as it is configured. It outlives changes of its settings, with what waits in it.
+pub(crate) struct Station {
+    pub(crate) id: GatewayId,
+    pub(crate) vs: VsId,
+    built: ArcSwap<Built>,
+    state: Mutex<State>,
+    /// Wakes the gateway when there is something to take.
+    pub(crate) ready: Notify,
+    pub(crate) meters: GatewayMeters,
+}
+
+/// A gateway as its settings make it.
+pub(crate) struct Built {
+    pub(crate) name: String,
+    pub(crate) plugin: String,
+    /// As they were saved, secrets in clear: never shown.
+    pub(crate) settings: Value,
+    /// The gateway, or why these settings make none.
+    pub(crate) gateway: Result<Arc<dyn Gateway>, String>,
+}
+
+struct State {
+    lanes: Lanes,
+    standing: Standing,
+    breaker: Breaker,
+    in_flight: u64,
+    /// When something that waits must be looked at.
+    next_look: Option<Instant>,
+    is_removed: bool,
+}
+
+/// How the gateway is, by its own word.
+enum Standing {
+    /// It has not said anything yet; messages wait for it.
+    Starting,
+    Up {
+        window: u32,
+    },
+    /// It cannot send, or tries to again.
+    Down {
+        reason: String,
+        is_connecting: bool,
+    },
+}
+
+/// What a look at the lanes found.
+#[derive(Default)]
+pub(crate) struct Look {
+    /// Their validity has ended.
+    pub(crate) expired: Vec<Box<Submission>>,
+    /// They waited here for too long, or in vain: another gateway may have them.
+    pub(crate) elsewhere: Vec<Box<Submission>>,
+    /// When to look next.
+    pub(crate) next: Option<Instant>,
+}
+
+// === impl Built ===
+
+impl Built {
+    /// Builds it. Settings that make no gateway (after a change of version) are kept, to be mended.
+    pub(crate) fn new(
+        name: String,
+        plugin: String,
+        settings: Value,
+        plugins: &Plugins,
+        environment: &Environment,
+    ) -> Self {
+        let build = |valid: Settings| {
+            let found = plugins.get(&plugin).ok_or_else(|| format!("no plugin is called {plugin}"))?;
+            found.build(&valid, environment).map_err(|error| error.to_string())
+        };
+        let gateway = plugins
+            .check(&plugin, &settings)
+            .map_err(|problems| {
+                let problems: Vec<String> =
+                    problems.iter().map(|p| format!("{}: {}", p.path, p.message)).collect();
+                problems.join("; ")
+            })
+            .and_then(build);
+        Self { name, plugin, settings, gateway }
+    }
+
+    /// Whether these settings make the same gateway, whatever its name.
+    pub(crate) fn is_same_gateway(&self, plugin: &str, settings: &Value) -> bool {
+        self.plugin == plugin && self.settings == *settings && self.gateway.is_ok()
+    }
+}
+
+// === impl Station ===
+
+impl std::fmt::Debug for Station {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Station").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Station {
+    pub(crate) fn new(id: GatewayId, vs: VsId, built: Built) -> Self {
+        let standing = match &built.gateway {
+            Ok(_) => Standing::Starting,
+            Err(reason) => Standing::Down { reason: reason.clone(), is_connecting: false },
+        };
+        let state = State {
+            lanes: Lanes::default(),
+            standing,
+            breaker: Breaker::default(),
+            in_flight: 0,
+            next_look: None,
+            is_removed: false,
+        };
+        let (state, ready) = (Mutex::new(state), Notify::new());
+        Self { id, vs, built: ArcSwap::from_pointee(built), state, ready, meters: GatewayMeters::new() }
+    }
+
+    /// How it is built now.
+    pub(crate) fn built(&self) -> arc_swap::Guard<Arc<Built>> {
+        self.built.load()
+    }
+
+    /// Other settings, or another name.
+    pub(crate) fn rebuild(&self, built: Built) {
+        let before = self.built.swap(Arc::new(built));
+        let built = self.built.load();
+        match (&before.gateway, &built.gateway) {
+            (Ok(before), Ok(now)) if Arc::ptr_eq(before, now) => {}
+            (_, Ok(_)) => {
+                let mut state = self.lock();
+                state.standing = Standing::Starting;
+                state.breaker = Breaker::default();
+            }
+            (_, Err(reason)) => {
+                self.lock().standing = Standing::Down { reason: reason.clone(), is_connecting: false };
+            }
+        }
+    }
+
+    /// Whether a message that is routed now should come here. Of a gateway that is half open one is told so, the probe.
+    pub(crate) fn offers(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        if matches!(state.standing, Standing::Down { .. }) || state.is_removed {
+            return false;
+        }
+        if state.breaker.is_closed() {
+            return true;
+        }
+        // The probe is whatever comes here first; what waits already is enough.
+        state.lanes.is_empty() && state.breaker.room(1, now) > 0
+    }
+
+    /// Whether the gateway sends all that it gets.
+    pub(crate) fn is_well(&self) -> bool {
+        let state = self.lock();
+        state.breaker.is_closed() && !matches!(state.standing, Standing::Down { .. })
+    }
+
+    /// Puts a message into its lane. Answers when to [`look`](Self::look) if that is earlier than planned; gives the message
+    /// back where the gateway has been removed.
+    pub(crate) fn push(
+        &self,
+        submission: Box<Submission>,
+        now: Instant,
+    ) -> Result<Option<Instant>, Box<Submission>> {
+        let mut state = self.lock();
+        if state.is_removed {
+            return Err(submission);
+        }
+        let by = look_at(&submission);
+        state.lanes.push(submission);
+        let mut look = None;
+        if state.next_look.is_none_or(|planned| by < planned) {
+            let by = by.max(now + URGENT_LOOKS);
+            if state.next_look.is_none_or(|planned| by < planned) {
+                state.next_look = Some(by);
+                look = Some(by);
+            }
+        }
+        let probe_at = state.breaker.opens_at();
+        drop(state);
+        self.ready.notify_one();
+        Ok(match (look, probe_at) {
+            (Some(look), Some(probe)) => Some(look.min(probe)),
+            (look, probe) => look.or(probe),
+        })
+    }
+
+    /// Moves up to `room` messages into `into`, passcodes first. What is too late goes into `expired`.
+    pub(crate) fn take(
+        &self,
+        room: usize,
+        now: Instant,
+        now_ms: i64,
+        into: &mut Vec<Box<Submission>>,
+        expired: &mut Vec<Box<Submission>>,
+    ) {
+        let mut state = self.lock();
+        let mut room = state.breaker.room(room, now);
+        while room > 0
+            && let Some(submission) = state.lanes.pop()
+        {
+            if is_expired(&submission, now, now_ms) {
+                expired.push(submission);
+                continue;
+            }
+            room -= 1;
+            state.breaker.probe();
+            state.in_flight += 1;
+            into.push(submission);
+        }
+        // Another connection of the same gateway may have room; behind a breaker nobody has.
+        let is_more = state.breaker.is_closed() && !state.lanes.is_empty();
+        drop(state);
+        if is_more {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Messages came back from the gateway. Answers when a breaker that opened by this lets a probe through.
+    pub(crate) fn finished(&self, outcomes: &[(Box<Submission>, Outcome)], now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        let was_open = state.breaker.opens_at();
+        for (_, outcome) in outcomes {
+            state.in_flight = state.in_flight.saturating_sub(1);
+            state.breaker.record(outcome.class, now);
+        }
+        if state.in_flight == 0 {
+            state.breaker.probe_lost();
+        }
+        let opens = state.breaker.opens_at();
+        let (closed, is_waiting) = (state.breaker.is_closed(), !state.lanes.is_empty());
+        drop(state);
+        if closed && is_waiting {
+            self.ready.notify_one();
+        }
+        opens.filter(|_| opens != was_open)
+    }
+
+    /// The gateway says how it is. Answers whether messages may go elsewhere now (`Some(false)`), or come here again
+    /// (`Some(true)`).
+    pub(crate) fn heard(&self, health: Health) -> Option<bool> {
+        let mut state = self.lock();
+        let was_down = matches!(state.standing, Standing::Down { .. });
+        let change = match health {
+            Health::Connecting => {
+                if let Standing::Down { is_connecting, .. } = &mut state.standing {
+                    *is_connecting = true;
+                } else {
+                    state.standing = Standing::Starting;
+                }
+                None
+            }
+            Health::Up { window } => {
+                if was_down {
+                    state.breaker.reconnected();
+                }
+                let was_up = matches!(state.standing, Standing::Up { .. });
+                state.standing = Standing::Up { window };
+                (!was_up).then_some(true)
+            }
+            Health::Down { reason, .. } => {
+                state.standing = Standing::Down { reason, is_connecting: false };
+                (!was_down).then_some(false)
+            }
+        };
+        drop(state);
+        if change == Some(true) {
+            self.ready.notify_one();
+        }
+        change
+    }
+
+    /// Goes through the lanes: what is too late, and what had better go to another gateway. `has_alternative` tells whether one
+    /// is there now for this message; it is asked under this station's lock, so it must not ask another station.
+    pub(crate) fn look(
+        &self,
+        now: Instant,
+        now_ms: i64,
+        has_alternative: &dyn Fn(&Submission) -> bool,
+    ) -> Look {
+        let mut look = Look::default();
+        let mut state = self.lock();
+        let is_stuck = matches!(state.standing, Standing::Down { .. }) || !state.breaker.is_closed();
+        for kind in Kind::ALL.iter().copied() {
+            let is_urgent = kind != Kind::Text;
+            state.lanes.take_where(kind, |s| is_expired(s, now, now_ms), &mut look.expired);
+            let is_overdue =
+                |s: &Submission| is_stuck || (is_urgent && s.routing.queued_at + patience(s) <= now);
+            state.lanes.take_where(kind, |s| is_overdue(s) && has_alternative(s), &mut look.elsewhere);
+            let gap = if is_urgent { URGENT_LOOKS } else { TEXT_LOOKS };
+            let next = state
+                .lanes
+                .iter(kind)
+                .map(|s| if look_at(s) > now { look_at(s) } else { s.valid_until })
+                .min();
+            if let Some(next) = next.map(|next| next.max(now + gap)) {
+                look.next = Some(look.next.map_or(next, |other| other.min(next)));
+            }
+        }
+        state.next_look = look.next;
+        // A breaker whose pause is over lets a probe through: the gateway has to hear of it.
+        let is_probe_due = !state.lanes.is_empty() && state.breaker.room(1, now) > 0;
+        if !state.lanes.is_empty()
+            && let Some(opens) = state.breaker.opens_at()
+        {
+            look.next = Some(look.next.map_or(opens, |next| next.min(opens)));
+        }
+        drop(state);
+        if is_probe_due {
+            self.ready.notify_one();
+        }
+        look
+    }
+
+    /// Takes out one message that waits.
+    pub(crate) fn withdraw(&self, id: MessageId) -> Option<Box<Submission>> {
+        self.lock().lanes.remove(id)
+    }
+
+    /// Takes out everything that waits; nothing comes here any more.
+    pub(crate) fn remove(&self) -> Vec<Box<Submission>> {
+        let mut state = self.lock();
+        state.is_removed = true;
+        std::iter::from_fn(|| state.lanes.pop()).collect()
+    }
+
+    /// How it is now, for people.
+    pub(crate) fn status(&self) -> GatewayStatus {
+        let state = self.lock();
+        let (health, reason, window) = match &state.standing {
+            Standing::Starting => ("connecting", None, 0),
+            Standing::Up { window } => ("up", None, *window),
+            Standing::Down { reason, is_connecting } => {
+                (if *is_connecting { "connecting" } else { "down" }, Some(reason.clone()), 0)
+            }
+        };
+        GatewayStatus {
+            health,
+            reason,
+            breaker: state.breaker.name(),
+            waiting: state.lanes.depths(),
+            in_flight: state.in_flight,
+            window,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When something must be done about a message that still waits: a passcode or an alert may go to another gateway when this one
+/// was silent for too long.
+fn look_at(submission: &Submission) -> Instant {
+    match submission.kind {
+        Kind::Otp | Kind::Alert => {
+            submission.valid_until.min(submission.routing.queued_at + patience(submission))
+        }
+        Kind::Text => submission.valid_until,
+    }
+}
+
+fn patience(submission: &Submission) -> Duration {
+    Duration::from_millis(submission.routing.patience_ms.into())
+}
+
+/// Whether its validity has ended, by the steady clock or (after a machine was suspended) by the wall clock.
+pub(crate) fn is_expired(submission: &Submission, now: Instant, now_ms: i64) -> bool {
+    submission.valid_until <= now || submission.routing.expires_ms <= now_ms
+}

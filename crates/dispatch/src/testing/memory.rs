@@ -1,0 +1,232 @@
+//! A store in memory that answers at once, so that tests of the room can hold the clock. It keeps what this room's own
+//! decisions need, and none of the promises of a real store, which has its own contract test.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_store::*;
+
+#[derive(Default)]
+pub(crate) struct MemoryStore {
+    pub(crate) messages: Mutex<BTreeMap<MessageId, StoredMessage>>,
+    pub(crate) refunds: Mutex<Vec<MessageId>>,
+    pub(crate) directory: Mutex<Directory>,
+    /// While set, nothing can be written.
+    pub(crate) is_full: Mutex<bool>,
+}
+
+fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
+    Box::pin(ready(value))
+}
+
+impl MemoryStore {
+    fn check(&self) -> Result<(), StoreError> {
+        if *self.is_full.lock().unwrap() { Err(StoreError::Unavailable("full".into())) } else { Ok(()) }
+    }
+
+    /// One message's states after acceptance, in order.
+    pub(crate) fn states(&self, id: MessageId) -> Vec<MessageState> {
+        let messages = self.messages.lock().unwrap();
+        let state = |event: &Event| match event {
+            Event::State { to, .. } => Some(*to),
+            _ => None,
+        };
+        messages[&id].events.iter().filter_map(state).collect()
+    }
+
+    /// Its attempts: gateway and class.
+    pub(crate) fn attempts(&self, id: MessageId) -> Vec<(u32, textgate_sms::OutcomeClass)> {
+        let messages = self.messages.lock().unwrap();
+        let attempt = |event: &Event| match event {
+            Event::Attempt { gateway, class, .. } => Some((gateway.0, *class)),
+            _ => None,
+        };
+        messages[&id].events.iter().filter_map(attempt).collect()
+    }
+}
+
+impl Store for MemoryStore {
+    fn accept(&self, new: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        let mut messages = self.messages.lock().unwrap();
+        let mut answers = Vec::new();
+        for m in new {
+            let state = if m.due_ms.is_some() { MessageState::Scheduled } else { MessageState::Accepted };
+            let stored = StoredMessage {
+                id: m.id,
+                vs: m.vs,
+                to: m.to,
+                kind: m.kind,
+                state,
+                sealed_text: Some(m.sealed_text),
+                sender: m.sender,
+                flash: m.flash,
+                overwrite: m.overwrite,
+                reference: m.reference,
+                segments: m.segments,
+                encoding: m.encoding.into_owned(),
+                due_ms: m.due_ms,
+                expires_ms: m.expires_ms,
+                changed_ms: 0,
+                payers: m.payers,
+                events: Vec::new(),
+            };
+            messages.insert(m.id, stored);
+            answers.push(Accepted::New);
+        }
+        answer(Ok(answers))
+    }
+
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
+        let mut messages = self.messages.lock().unwrap();
+        for one in finished {
+            let Some(message) = messages.get_mut(&one.id) else { continue };
+            message.events.extend(one.attempt);
+            let Some(transition) = one.transition.filter(|_| message.state.is_unfinished()) else { continue };
+            message.state = transition.to;
+            let (at_ms, to, reason) = (transition.at_ms, transition.to, transition.reason);
+            message.events.push(Event::State { at_ms, to, reason });
+            if transition.erase_text {
+                message.sealed_text = None;
+            }
+            if transition.refund {
+                self.refunds.lock().unwrap().push(one.id);
+            }
+        }
+        answer(Ok(Vec::new()))
+    }
+
+    fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
+        answer(Ok(receipts.iter().map(|_| None).collect()))
+    }
+
+    fn record_inbound(&self, _: Vec<InboundRecord>) -> Answer<'_, ()> {
+        answer(self.check())
+    }
+
+    fn cancel(&self, _: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        let mut messages = self.messages.lock().unwrap();
+        let cancelled = messages.get_mut(&id).map(|message| {
+            let is_changed = message.state.is_unfinished();
+            if is_changed {
+                message.state = MessageState::Cancelled;
+                let to = MessageState::Cancelled;
+                message.events.push(Event::State { at_ms, to, reason: "".into() });
+            }
+            (message.state, is_changed)
+        });
+        answer(Ok(cancelled))
+    }
+
+    fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let messages = self.messages.lock().unwrap();
+        let open = messages.values().filter(|m| m.id > after && m.state == MessageState::Accepted);
+        answer(Ok(open.take(limit).cloned().collect()))
+    }
+
+    fn scheduled(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<(i64, MessageId)>> {
+        let messages = self.messages.lock().unwrap();
+        let due = messages.values().filter(|m| m.state == MessageState::Scheduled);
+        let mut due: Vec<_> =
+            due.filter_map(|m| Some((m.due_ms?, m.id))).filter(|due| *due > after).collect();
+        due.sort();
+        due.truncate(limit);
+        answer(Ok(due))
+    }
+
+    fn release(&self, ids: Vec<MessageId>, _: i64) -> Answer<'_, Vec<StoredMessage>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        let mut messages = self.messages.lock().unwrap();
+        let mut released = Vec::new();
+        for id in ids {
+            if let Some(message) = messages.get_mut(&id)
+                && message.state == MessageState::Scheduled
+            {
+                message.state = MessageState::Accepted;
+                released.push(message.clone());
+            }
+        }
+        answer(Ok(released))
+    }
+
+    fn message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredMessage>> {
+        answer(Ok(self.messages.lock().unwrap().get(&id).filter(|m| m.vs == vs).cloned()))
+    }
+
+    fn messages(&self, _: VsId, _: Filter, _: Option<MessageId>, _: usize) -> Answer<'_, Page> {
+        answer(Ok(Page { messages: Vec::new(), next: None }))
+    }
+
+    fn directory(&self) -> Answer<'_, Directory> {
+        answer(Ok(self.directory.lock().unwrap().clone()))
+    }
+
+    /// Understands one change: the settings of the root, with its gateways.
+    fn change(&self, _: String, _: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
+        let mut directory = self.directory.lock().unwrap();
+        for change in changes {
+            let Change::PutSmsSettings { vs, settings, gateways } = change else { continue };
+            directory.sms_settings = vec![(vs, settings)];
+            let record = |(position, new): (usize, NewGateway)| GatewayRecord {
+                id: new.id,
+                vs,
+                position: u32::try_from(position).unwrap(),
+                name: new.name,
+                plugin: new.plugin,
+                sealed_settings: new.sealed_settings,
+            };
+            directory.gateways = gateways.into_iter().enumerate().map(record).collect();
+        }
+        answer(Ok(directory.clone()))
+    }
+
+    fn credits(&self, _: VsId) -> Answer<'_, Credits> {
+        answer(Ok(Credits::default()))
+    }
+
+    fn all_credits(&self) -> Answer<'_, Vec<(VsId, Credits)>> {
+        answer(Ok(Vec::new()))
+    }
+
+    fn ledger(&self, _: VsId, _: usize) -> Answer<'_, Vec<LedgerEntry>> {
+        answer(Ok(Vec::new()))
+    }
+
+    fn audit(&self, _: usize) -> Answer<'_, Vec<AuditEntry>> {
+        answer(Ok(Vec::new()))
+    }
+
+    fn newest(&self) -> Answer<'_, MessageId> {
+        let newest = self.messages.lock().unwrap().keys().next_back().copied();
+        answer(Ok(newest.unwrap_or(MessageId::from_u64(0))))
+    }
+
+    fn prune(&self, _: i64, _: usize) -> Answer<'_, usize> {
+        answer(Ok(0))
+    }
+
+    fn erase_texts(&self, _: i64, _: usize) -> Answer<'_, usize> {
+        answer(Ok(0))
+    }
+
+    fn backup(&self, _: PathBuf) -> Answer<'_, ()> {
+        answer(Ok(()))
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.check()
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        answer(Ok(()))
+    }
+}

@@ -1,0 +1,120 @@
+//! What this room's tests share.
+
+mod memory;
+mod scripted;
+
+pub(crate) use memory::MemoryStore;
+pub(crate) use scripted::{Reaction, Script, ScriptedPlugin, down};
+
+use crate::accept::routing;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::view::Settings;
+use crate::words::{Mode, OnUncertain, Request};
+use crate::{Dispatch, Limits, Parts};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use textgate_gateway::{Environment, Overwrite, Plugins, Submission};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, VsId};
+use textgate_store::{Change, Directory, NewGateway, Sealer, Store, VirtualServer};
+
+/// A message on its way, valid for a minute.
+pub(crate) fn submission(id: u64, kind: Kind) -> Box<Submission> {
+    let now = Instant::now();
+    Box::new(Submission {
+        id: MessageId::from_u64(id),
+        to: PhoneNumber::parse("15550100100").unwrap(),
+        kind,
+        text: "text".into(),
+        sender: None,
+        flash: None,
+        overwrite: Overwrite::AsSet,
+        valid_until: now + Duration::from_secs(60),
+        answer_by: now,
+        routing: routing(VsId::ROOT, VsId::ROOT, 1, now, 0, i64::MAX),
+    })
+}
+
+/// The wall clock when a test begins.
+pub(crate) const START_MS: i64 = 1_800_000_000_000;
+
+/// The engine with the root's gateways, which are scripted, on a store in memory, under a clock that tests hold.
+pub(crate) struct Bench {
+    pub(crate) dispatch: Dispatch,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) plugin: ScriptedPlugin,
+}
+
+impl Bench {
+    /// Gateways with these keys, primary first.
+    pub(crate) async fn with(keys: &[&str]) -> Self {
+        let bench = Self::stopped(keys, Arc::default(), Limits::default()).await;
+        bench.dispatch.engine.run().await.unwrap();
+        bench
+    }
+
+    /// The same, with nothing running yet.
+    pub(crate) async fn stopped(keys: &[&str], store: Arc<MemoryStore>, limits: Limits) -> Self {
+        let root = VirtualServer { id: VsId::ROOT, parent: None, name: String::new(), created_ms: 0 };
+        *store.directory.lock().unwrap() = Directory { virtual_servers: vec![root], ..Directory::default() };
+        let plugin = ScriptedPlugin::default();
+        let parts = Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            sealer: Sealer::new(&[7; 32]).unwrap(),
+            plugins: Plugins::new(vec![Arc::new(plugin.clone())]),
+            environment: Environment::default(),
+            limits,
+            metrics: Arc::default(),
+        };
+        let engine = Engine::open(parts, Clock::held(START_MS)).await.unwrap();
+        let bench = Self { dispatch: Dispatch { engine }, store, plugin };
+        bench.set(keys, OnUncertain::Failover).await;
+        bench
+    }
+
+    /// Puts the root's gateways.
+    pub(crate) async fn set(&self, keys: &[&str], on_uncertain: OnUncertain) {
+        let engine = &self.dispatch.engine;
+        let settings = Settings { mode: Mode::Custom, on_uncertain, ..Settings::default() };
+        let gateway = |key: &&str| {
+            let id = GatewayId(u32::from(key.as_bytes()[0]));
+            let valid = engine.plugins.check("scripted", &json!({"key": key})).unwrap();
+            let sealed_settings = engine.seal_settings(id, &valid);
+            NewGateway { id, name: (*key).to_owned(), plugin: "scripted".into(), sealed_settings }
+        };
+        let gateways = keys.iter().map(gateway).collect();
+        let change = Change::PutSmsSettings { vs: VsId::ROOT, settings: settings.to_record(), gateways };
+        engine.change("test", |_| Ok((vec![change], ()))).await.unwrap();
+    }
+
+    pub(crate) fn script(&self, key: &str) -> Arc<Script> {
+        self.plugin.script(key)
+    }
+
+    /// Accepts one message of this kind.
+    pub(crate) async fn accept(&self, kind: Kind) -> MessageId {
+        self.accept_as(Request { kind: Some(kind), ..request() }).await
+    }
+
+    pub(crate) async fn accept_as(&self, request: Request) -> MessageId {
+        let mut answers = self.dispatch.accept(VsId::ROOT, vec![request]).await;
+        answers.remove(0).unwrap().id
+    }
+
+    /// Lets everything happen that happens without time passing.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) fn state(&self, id: MessageId) -> MessageState {
+        self.store.messages.lock().unwrap()[&id].state
+    }
+}
+
+/// A message that can be sent.
+pub(crate) fn request() -> Request {
+    Request { to: "15550100100".into(), text: "hello".into(), ..Request::default() }
+}

@@ -1,0 +1,116 @@
+//! The other side of the gateways' border: where one gateway gets its messages and leaves what came of them.
+
+use crate::engine::Engine;
+use crate::station::Station;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use textgate_gateway::{Health, Inbound, NotKept, Outcome, Receipt, Submission, Work};
+use textgate_sms::MessageState;
+use textgate_store::{InboundRecord, Purpose, ReceiptRecord, StoreError};
+use tokio::sync::Notify;
+
+/// The work of one gateway.
+pub(crate) struct StationWork {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) station: Arc<Station>,
+}
+
+impl Work for StationWork {
+    fn take(&self, room: usize, into: &mut Vec<Box<Submission>>) {
+        let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());
+        let (before, mut expired) = (into.len(), Vec::new());
+        self.station.take(room, now, now_ms, into, &mut expired);
+        for submission in &mut into[before..] {
+            let routing = &mut submission.routing;
+            routing.taken_at = now;
+            submission.answer_by = now + Duration::from_millis(routing.patience_ms.into());
+            let waited = now.saturating_duration_since(routing.accepted_at);
+            self.engine.metrics.wait[usize::from(submission.kind.code())].observe(waited.as_secs_f64());
+        }
+        for submission in expired {
+            self.engine.finish(submission, self.engine.expired());
+        }
+    }
+
+    fn ready(&self) -> &Notify {
+        &self.station.ready
+    }
+
+    fn done(&self, finished: &mut Vec<(Box<Submission>, Outcome)>) {
+        if !finished.is_empty() {
+            self.engine.outcomes(&self.station, finished);
+        }
+    }
+
+    fn receipts(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), NotKept>> {
+        let at_ms = self.engine.clock.now_ms();
+        let record = |receipt: Receipt| ReceiptRecord {
+            gateway: self.station.id,
+            candidates: receipt.candidates,
+            number: receipt.number,
+            state: receipt.state,
+            error: receipt.error,
+            at_ms,
+        };
+        let kept = self.engine.store.record_receipts(receipts.into_iter().map(record).collect());
+        Box::pin(async move {
+            for matched in kept.await.map_err(not_kept)? {
+                let Some(matched) = matched else {
+                    self.engine.metrics.receipts_unmatched.inc();
+                    continue;
+                };
+                self.engine.metrics.receipts.inc();
+                if let Some(state) = matched.changed_to {
+                    self.engine.came_to(matched.id, matched.vs, state);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn inbound(&self, inbound: Inbound) -> BoxFuture<'_, Result<(), NotKept>> {
+        let plain = serde_json::json!({
+            "from": inbound.from, "to": inbound.to, "text": inbound.text, "part": inbound.part,
+        });
+        let owner = u64::from(self.station.id.0);
+        let record = InboundRecord {
+            gateway: self.station.id,
+            at_ms: self.engine.clock.now_ms(),
+            sealed: self.engine.sealer.seal(Purpose::Inbound, owner, plain.to_string().as_bytes()),
+        };
+        let kept = self.engine.store.record_inbound(vec![record]);
+        Box::pin(async move {
+            kept.await.map_err(not_kept)?;
+            self.engine.metrics.inbound.inc();
+            Ok(())
+        })
+    }
+
+    fn health(&self, health: Health) {
+        match &health {
+            Health::Down { reason, is_account } => {
+                tracing::warn!(gateway = %self.station.id, %reason, is_account, "gateway down");
+            }
+            Health::Up { .. } => tracing::info!(gateway = %self.station.id, "gateway up"),
+            Health::Connecting => tracing::debug!(gateway = %self.station.id, "gateway connecting"),
+        }
+        match self.station.heard(health) {
+            Some(true) => self.engine.look_everywhere(),
+            Some(false) => self.engine.look(self.station.id),
+            None => {}
+        }
+    }
+}
+
+impl Engine {
+    /// Tells and counts that a message came to another state.
+    pub(crate) fn came_to(&self, id: textgate_sms::MessageId, vs: textgate_sms::VsId, state: MessageState) {
+        self.metrics.finished[usize::from(state.code())].inc();
+        self.tell(id, vs, || crate::What::State(state));
+    }
+}
+
+fn not_kept(error: StoreError) -> NotKept {
+    NotKept(error.to_string())
+}
