@@ -100,7 +100,7 @@ async fn an_outcome_is_told_before_the_receipt_that_came_in_the_same_read() {
     octets.extend(pdu(0x04 | RESP, 0, submit.sequence, b"77\0").octets());
     peer.raw(&octets).await;
     bench.receipts().await;
-    assert!(bench.has_outcome());
+    assert_eq!(*bench.work.told.lock().unwrap(), ["done", "receipts"]);
     assert_eq!(&*bench.outcome().await.provider_ids[0], "77");
 }
 

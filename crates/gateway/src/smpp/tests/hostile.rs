@@ -1,6 +1,6 @@
 //! A peer that sends what no SMSC sends.
 
-use super::kit::{Bench, DELIVER_SM, RESP, Smsc, account, local, message, pdu};
+use super::kit::{Bench, DELIVER_SM, RESP, Smsc, account, local, message, pdu, soon};
 use crate::Health;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -69,9 +69,12 @@ async fn octets_that_make_no_pdu_are_no_sign_of_life() {
     let mut peer = smsc.bound().await;
     peer.raw(&[0, 0, 0xFF, 0]).await;
     // One octet and another.
-    while peer.stream.write_all(&[0]).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    soon("end of it", async {
+        while peer.stream.write_all(&[0]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     bench.work.until(|health| matches!(health, Health::Down { .. })).await;
 }
 

@@ -47,6 +47,8 @@ pub struct BenchWork {
     /// Calls that may end; all where it is never closed.
     pub keeping: Semaphore,
     pub keeps: AtomicBool,
+    /// What was told, in order: "done" or "receipts".
+    pub told: Mutex<Vec<&'static str>>,
 }
 
 impl Work for BenchWork {
@@ -68,6 +70,7 @@ impl Work for BenchWork {
     }
 
     fn done(&self, finished: &mut Vec<(Box<Submission>, Outcome)>) {
+        self.told.lock().unwrap().push("done");
         for one in finished.drain(..) {
             let _ = self.outcomes.send(one);
         }
@@ -75,6 +78,7 @@ impl Work for BenchWork {
 
     fn receipts(&self, receipts: Vec<Receipt>) -> BoxFuture<'_, Result<(), NotKept>> {
         Box::pin(async move {
+            self.told.lock().unwrap().push("receipts");
             let _ = self.receipts.send(receipts);
             self.keep().await
         })
@@ -165,6 +169,7 @@ impl Bench {
             health_changed: Notify::new(),
             keeping: Semaphore::new(Semaphore::MAX_PERMITS),
             keeps: AtomicBool::new(true),
+            told: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let drain = Duration::from_millis(500);
