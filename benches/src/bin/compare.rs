@@ -1,6 +1,7 @@
-//! textgate and Kannel, turn by turn in one run: the same generator, the same SMSC, the same machine.
+//! textgate and another gateway, turn by turn in one run: the same generator, the same SMSC, the same machine.
 //!
-//!     benches/compare-kannel                 (needs Debian's package kannel)
+//!     benches/compare-kannel                 with Kannel (Debian's package kannel)
+//!     benches/compare-builds OTHER-BINARY    with another build of textgate
 //!
 //! textgate syncs every message to disk before its 202; Kannel's file store is never synced. Ratios are what counts: the
 //! figures themselves are this machine's.
@@ -9,7 +10,7 @@
 
 use clap::Parser;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use textgate_benches::gateway::Gateway;
 use textgate_benches::generator::Target;
 use textgate_benches::kannel::Kannel;
@@ -21,6 +22,9 @@ struct Options {
     /// The binary under test
     #[arg(long, default_value = "target/release/textgate")]
     binary: PathBuf,
+    /// What it is compared with: `kannel`, or another binary of textgate
+    #[arg(long, default_value = "kannel")]
+    against: PathBuf,
     /// Where the stores go
     #[arg(long, default_value = "target")]
     dir: PathBuf,
@@ -50,20 +54,22 @@ struct Turn {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
+    let is_kannel = options.against.as_os_str() == "kannel";
+    let other = if is_kannel { "Kannel" } else { "other" };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for turn in 1..=options.turns {
         println!("turn {turn} of {}", options.turns);
-        theirs.push(kannel(&options)?);
-        ours.push(textgate(&options)?);
+        theirs.push(if is_kannel { kannel(&options)? } else { textgate(other, &options.against, &options)? });
+        ours.push(textgate("textgate", &options.binary, &options)?);
     }
     let best = |turns: &[Turn], pick: fn(&Turn) -> f64, better: fn(f64, f64) -> f64| {
         turns.iter().map(pick).reduce(better).unwrap_or(f64::NAN)
     };
     let (a, b) = (best(&ours, |t| t.rate, f64::max), best(&theirs, |t| t.rate, f64::max));
-    println!("throughput: textgate {a:.0}/s, Kannel {b:.0}/s: {:.2} times", a / b);
+    println!("throughput: textgate {a:.0}/s, {other} {b:.0}/s: {:.2} times", a / b);
     for (name, pick) in [("p50", (|t: &Turn| t.p50) as fn(&Turn) -> f64), ("p99", |t: &Turn| t.p99)] {
         let (a, b) = (best(&ours, pick, f64::min), best(&theirs, pick, f64::min));
-        println!("{name} at {}/s: textgate {a:.2} ms, Kannel {b:.2} ms: {:.2} times", options.rate, a / b);
+        println!("{name} at {}/s: textgate {a:.2} ms, {other} {b:.2} ms: {:.2} times", options.rate, a / b);
     }
     Ok(())
 }
@@ -75,12 +81,12 @@ fn kannel(options: &Options) -> Result<Turn, Box<dyn Error>> {
     measure("Kannel", options, &sink, target, || kannel.cpu_s(), || kannel.resident_kib())
 }
 
-fn textgate(options: &Options) -> Result<Turn, Box<dyn Error>> {
+fn textgate(name: &str, binary: &Path, options: &Options) -> Result<Turn, Box<dyn Error>> {
     let sink = Sink::start(false)?;
     let settings = "window = 100\nreceipts = false";
-    let gateway = Gateway::start(&options.binary, &options.dir, sink.address(), settings)?;
-    let target = Target::Textgate(gateway.address);
-    measure("textgate", options, &sink, target, || gateway.process.cpu_s(), || gateway.process.resident_kib())
+    let gateway = Gateway::start(binary, &options.dir, sink.address(), settings)?;
+    let (target, process) = (Target::Textgate(gateway.address), &gateway.process);
+    measure(name, options, &sink, target, || process.cpu_s(), || process.resident_kib())
 }
 
 fn measure(
@@ -92,6 +98,8 @@ fn measure(
     resident_kib: impl Fn() -> u64,
 ) -> Result<Turn, Box<dyn Error>> {
     let load = Load::new()?;
+    // Bound, and its code and connections warm.
+    load.at_rate(target, sink, 100, 2, "otp")?;
     let mut at = load.at_rate(target, sink, options.rate, options.latency_seconds, "otp")?;
     let cpu = cpu_s();
     let full = load.at_full(target, sink, options.connections, 1, options.seconds)?;
