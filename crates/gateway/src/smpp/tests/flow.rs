@@ -214,6 +214,21 @@ async fn a_throughput_limit_holds_over_all_binds() {
 }
 
 #[tokio::test]
+async fn a_passcode_is_the_next_to_leave_under_a_throughput_limit() {
+    let smsc = Smsc::start().await;
+    let bench = Bench::start(&smsc, json!({"window": 100, "throughput": 4}));
+    let mut peer = smsc.bound().await;
+    for _ in 0..50 {
+        bench.submit(crate::Submission { kind: Kind::Text, ..message("text") });
+    }
+    peer.submit().await;
+    bench.submit(message("code"));
+    // One may have left in between.
+    let next = [peer.submit().await.submit().text(), peer.submit().await.submit().text()];
+    assert!(next.contains(&"code".to_owned()), "{next:?}");
+}
+
+#[tokio::test]
 async fn a_message_on_an_idle_bind_leaves_at_once() {
     let smsc = Smsc::start().await;
     let mut bench = Bench::start(&smsc, json!({}));
