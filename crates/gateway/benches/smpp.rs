@@ -3,6 +3,12 @@
 //! `cargo bench -p textgate-gateway --bench smpp`. The SMSC is a sink on the loopback that answers each read at once; the
 //! gateway has a thread of its own, whose CPU time is read from `/proc` (Linux).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench says what it measures, and ends at what it cannot"
+)]
+
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -315,7 +315,7 @@ impl<'a> Session<'a> {
             self.give_up(key, &format!("sent, but no answer: {why}"));
         }
         self.unsent.clear();
-        self.settle(Instant::now());
+        self.settle();
     }
 
     /// Sees to it that no more of a message leaves.
@@ -359,8 +359,8 @@ impl<'a> Session<'a> {
         self.finished.push(message.finish(uncertain));
     }
 
-    /// Tells what came of the last turn: the outcomes, and to the pace what the SMSC took.
-    pub fn settle(&mut self, now: Instant) {
+    /// Tells the pace what the SMSC took and whether it throttles, before more is written.
+    pub fn tell_pace(&mut self, now: Instant) {
         if self.accepted > 0 || self.is_throttled {
             let mut pace = self.shared.pace();
             pace.accepted(self.accepted, now);
@@ -369,6 +369,10 @@ impl<'a> Session<'a> {
             }
             (self.accepted, self.is_throttled) = (0, false);
         }
+    }
+
+    /// Hands back what is finished.
+    pub fn settle(&mut self) {
         if !self.finished.is_empty() {
             self.work.done(&mut self.finished);
             self.finished.clear();

@@ -116,9 +116,10 @@ async fn turns(
             // Armed before looking, so that what comes in between is not missed.
             ready.as_mut().enable();
         }
+        session.tell_pace(now);
         let filled = session.fill(takes, now);
         // Outcomes first: a receipt that came in the same turn finds its message sent.
-        session.settle(now);
+        session.settle();
         arrivals.hand_on();
         if drain_ends.is_some_and(|end| end <= now || session.is_empty() && arrivals.is_empty()) {
             return Leave::Stop;

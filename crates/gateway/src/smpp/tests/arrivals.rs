@@ -179,14 +179,14 @@ async fn a_flood_that_the_store_cannot_keep_stays_in_the_socket() {
     let mut written = 0;
     // Until it blocks: sockets hold some megabytes.
     while tokio::time::timeout(
-        std::time::Duration::from_millis(300),
+        std::time::Duration::from_secs(1),
         tokio::io::AsyncWriteExt::write_all(&mut peer.stream, &flood),
     )
     .await
     .is_ok()
     {
         written += 1;
-        assert!(written < 1000, "it reads on and on");
+        assert!(written < 300, "it reads on and on");
     }
     let mut taken = 0;
     while let Ok(batch) =

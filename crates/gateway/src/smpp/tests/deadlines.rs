@@ -71,7 +71,7 @@ async fn what_had_not_left_whole_when_the_connection_was_lost_is_unavailable() {
     }
     let count = |class| classes.iter().filter(|found| **found == class).count();
     // What waits to be written is bounded.
-    assert!((1..=10).contains(&count(Unavailable)), "{}", count(Unavailable));
+    assert!((1..=20).contains(&count(Unavailable)), "{}", count(Unavailable));
     assert_eq!(count(Uncertain) + count(Unavailable), classes.len());
 }
 
@@ -79,7 +79,7 @@ async fn what_had_not_left_whole_when_the_connection_was_lost_is_unavailable() {
 async fn an_answer_that_never_comes_frees_its_place_in_the_end() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({"window": 1}));
-    account.response_timeout = Duration::from_millis(60);
+    account.response_timeout = Duration::from_millis(400);
     let mut bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;
     for _ in 0..3 {
@@ -170,7 +170,7 @@ async fn a_connection_that_is_lost_leaves_the_written_uncertain() {
 async fn both_directions_go_on_while_the_peer_floods_and_does_not_read() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
-    account.response_timeout = Duration::from_millis(300);
+    account.response_timeout = Duration::from_secs(1);
     account.enquire_link = Duration::from_millis(300);
     let mut bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;

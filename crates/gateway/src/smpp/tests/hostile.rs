@@ -64,7 +64,7 @@ async fn octets_that_make_no_pdu_are_no_sign_of_life() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
     account.enquire_link = Duration::from_millis(50);
-    account.response_timeout = Duration::from_millis(100);
+    account.response_timeout = Duration::from_millis(700);
     let bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;
     peer.raw(&[0, 0, 0xFF, 0]).await;
@@ -82,7 +82,7 @@ async fn octets_that_make_no_pdu_are_no_sign_of_life() {
 async fn a_peer_that_does_not_answer_the_bind_or_speaks_something_else_is_down() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
-    account.response_timeout = Duration::from_millis(100);
+    account.response_timeout = Duration::from_secs(1);
     let bench = Bench::of(account, local());
     let _silent = smsc.accept().await;
     let reason = |wanted: &'static str| move |health: &Health| matches!(health, Health::Down { reason, .. } if reason.contains(wanted));

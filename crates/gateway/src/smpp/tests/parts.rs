@@ -253,7 +253,9 @@ async fn a_segment_that_was_throttled_is_sent_again_and_those_that_were_taken_ar
     peer.answer(&submits[1], 0x58, b"").await;
     peer.take(&submits[0], "a").await;
     peer.take(&submits[2], "c").await;
+    let since = std::time::Instant::now();
     let again = peer.submit().await;
+    assert!(since.elapsed() > std::time::Duration::from_millis(100), "not before it is slower");
     assert_ne!(again.sequence, submits[1].sequence);
     assert_eq!(again.submit().short_message, submits[1].submit().short_message);
     peer.take(&again, "b").await;

@@ -256,7 +256,7 @@ async fn faults_of_the_smsc_leave_every_message_with_one_outcome() {
                 .await;
         let mut bench = Bench::on(smsc.port(), json!({"window": 10}));
         for _ in 0..10 {
-            bench.submit(Submission { answer_by: in_ms(400), ..message("x") });
+            bench.submit(Submission { answer_by: in_ms(1000), ..message("x") });
         }
         for _ in 0..10 {
             let outcome = bench.outcome().await;
