@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::view::{Route, View};
 use crate::words::{Refusal, Request, Taken, What};
+use futures_util::FutureExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -71,9 +72,15 @@ impl Engine {
             Ok(Vec::new())
         } else {
             // Queued by the call: what overtakes its commit is recorded after it all the same.
-            let commit = self.store.accept(news);
-            self.overlap(&mut prepared);
-            commit.await
+            let mut commit = self.store.accept(news);
+            match (&mut commit).now_or_never() {
+                // Too much waits, or it is closed: nothing is queued, so nothing may overtake it.
+                Some(refused) => refused,
+                None => {
+                    self.overlap(&mut prepared);
+                    commit.await
+                }
+            }
         };
         let mut stored = match stored {
             Ok(stored) => Ok(stored.into_iter()),
@@ -87,6 +94,8 @@ impl Engine {
                 (Some(message), Err(refused)) => {
                     match message.submission {
                         Some(_) => self.dropped(1),
+                        // What is still in a lane has not left, and need not.
+                        None if self.withdraw(message.id).is_some() => self.dropped(1),
                         None => drop(self.metrics.unacknowledged.inc()),
                     }
                     Err(refused.clone())
@@ -330,6 +339,8 @@ pub(crate) fn routing(
         gateways_of,
         gateway: GatewayId(0),
         tried: 0,
+        asked: 0,
+        order: 0,
         round: 0,
         patience_ms: 0,
         is_worth_another_round: false,

@@ -193,8 +193,7 @@ impl Engine {
         }
         self.runners.follow(self, view);
         for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
-            for mut submission in removed.remove() {
-                submission.routing.tried = 0;
+            for submission in removed.remove() {
                 self.route(submission);
             }
         }

@@ -62,6 +62,8 @@ pub(crate) struct Route {
     pub(crate) stations: SmallVec<[Arc<Station>; 2]>,
     /// The virtual servers that each pay one credit a segment: all in mode Default on the way up.
     pub(crate) payers: SmallVec<[VsId; 2]>,
+    /// Tells this list of gateways from another one.
+    pub(crate) order: u32,
     /// How long a gateway may be silent before the next one is tried.
     pub(crate) failover_after: Duration,
     /// What happens to a message without an answer.
@@ -216,6 +218,7 @@ impl View {
             let stations: SmallVec<[Arc<Station>; 2]> = found.collect();
             return (!stations.is_empty()).then(|| Route {
                 gateways_of: server.id,
+                order: order(&stations),
                 stations,
                 payers,
                 failover_after: Duration::from_millis(server.settings.failover_after_ms.into()),
@@ -224,6 +227,12 @@ impl View {
         }
         None
     }
+}
+
+/// A number for a list of gateways (FNV-1a); never 0, which is the number of none.
+fn order(stations: &[Arc<Station>]) -> u32 {
+    let mix = |hash: u32, octet: u8| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+    stations.iter().flat_map(|station| station.id.0.to_le_bytes()).fold(0x811C_9DC5, mix).max(1)
 }
 
 fn path(record: &VirtualServer, all: &HashMap<VsId, &VirtualServer>) -> String {

@@ -49,6 +49,10 @@ pub struct Routing {
     pub gateway: GatewayId,
     /// Gateways tried in this round, one bit for each position.
     pub tried: u32,
+    /// Those of them that had it in hand; it left the others because they were slow.
+    pub asked: u32,
+    /// Which list of gateways these bits speak of.
+    pub order: u32,
     /// How often all gateways were tried in vain.
     pub round: u16,
     /// How long the gateway it is with may be silent (ms).

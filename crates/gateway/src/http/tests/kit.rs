@@ -282,6 +282,8 @@ pub fn message(text: &str) -> Submission {
             gateways_of: VsId::ROOT,
             gateway: GatewayId(1),
             tried: 0,
+            asked: 0,
+            order: 0,
             round: 0,
             patience_ms: 0,
             is_worth_another_round: false,
