@@ -62,7 +62,7 @@ impl Engine {
             let failover_ms = u32::try_from(route.failover_after.as_millis()).unwrap_or(u32::MAX);
             routing.patience_ms = if is_alternative { failover_ms } else { LAST_PATIENCE_MS };
             routing.gateway = station.id;
-            routing.queued_at = now;
+            routing.since = now;
             match station.push(submission, now) {
                 Ok(Some(look)) => return self.agenda.look(look, station.id),
                 Ok(None) => return,
@@ -154,7 +154,7 @@ impl Engine {
         let mut records = Vec::with_capacity(finished.len());
         let mut onward: SmallVec<[(Box<Submission>, Option<Instant>); 1]> = SmallVec::new();
         for (mut submission, outcome) in finished.drain(..) {
-            let took = now.saturating_duration_since(submission.routing.taken_at);
+            let took = now.saturating_duration_since(submission.routing.since);
             station.meters.attempts[usize::from(outcome.class.code())].inc();
             station.meters.submit.observe(took.as_secs_f64());
             let next = self.next(&view, station, &mut submission, &outcome, now);
@@ -338,7 +338,7 @@ fn another_round(submission: &mut Submission, now: Instant) -> Duration {
 /// The first gateway in order that takes messages now, and that it does; else one that it left for being slow; where none does,
 /// the first that was not tried, to wait there.
 fn choose(route: &Route, submission: &Submission, now: Instant) -> (usize, bool) {
-    let but = |passed: u32| route.stations.iter().enumerate().filter(move |(i, _)| passed & bit(*i) == 0);
+    let but = |passed: u8| route.stations.iter().enumerate().filter(move |(i, _)| passed & bit(*i) == 0);
     let routing = &submission.routing;
     let offering = |passed| but(passed).find(|(_, station)| station.offers(now));
     match offering(routing.tried).or_else(|| offering(routing.asked)) {
@@ -366,15 +366,15 @@ fn mark_tried(view: &View, submission: &mut Submission) {
 }
 
 /// The bit of the gateway a message is with; none where the settings do not have it any more.
-fn bit_of(view: &View, submission: &Submission) -> u32 {
+fn bit_of(view: &View, submission: &Submission) -> u8 {
     let gateway = submission.routing.gateway;
     let at = route_of(view, submission).and_then(|route| route.stations.iter().position(|s| s.id == gateway));
     at.map_or(0, bit)
 }
 
 /// Settings hold at most 8 gateways.
-fn bit(position: usize) -> u32 {
-    1 << position.min(31)
+fn bit(position: usize) -> u8 {
+    1 << position.min(7)
 }
 
 /// The pause after a round in which no gateway took the message: doubling, and spread by a quarter so that a backlog doesn't come

@@ -1,10 +1,10 @@
 //! What a start finds in the store: messages without an outcome, which are sent again, and scheduled ones.
 
-use crate::accept::{overwrite, routing};
+use crate::accept::overwrite;
 use crate::engine::Engine;
 use std::sync::Arc;
 use std::time::Duration;
-use textgate_gateway::Submission;
+use textgate_gateway::{Routing, Submission};
 use textgate_sms::{MessageId, OutcomeClass};
 use textgate_store::{Event, Purpose, StoreError, StoredMessage, Transition};
 
@@ -56,14 +56,7 @@ impl Engine {
             .as_deref()
             .and_then(|sealed| self.sealer.unseal(Purpose::Text, message.id.as_u64(), sealed).ok())
             .and_then(|plain| String::from_utf8(plain).ok());
-        let mut routing = routing(
-            message.vs,
-            gateways_of,
-            message.segments,
-            now,
-            message.id.accepted_ms(),
-            message.expires_ms,
-        );
+        let mut routing = Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms);
         // What may have been taken before the start is not forgotten.
         for event in &message.events {
             if let Event::Attempt { class, provider_ids, .. } = event {

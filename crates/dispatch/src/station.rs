@@ -329,8 +329,7 @@ impl Station {
         for kind in Kind::ALL.iter().copied() {
             let is_urgent = kind != Kind::Text;
             state.lanes.take_where(kind, |s| is_expired(s, now, now_ms), &mut look.expired);
-            let is_overdue =
-                |s: &Submission| is_stuck || (is_urgent && s.routing.queued_at + patience(s) <= now);
+            let is_overdue = |s: &Submission| is_stuck || (is_urgent && s.routing.since + patience(s) <= now);
             state.lanes.take_where(
                 kind,
                 |s| is_overdue(s) && has_alternative(s, is_stuck),
@@ -432,7 +431,7 @@ impl State {
 fn look_at(submission: &Submission) -> Instant {
     match submission.kind {
         Kind::Otp | Kind::Alert => {
-            submission.valid_until.min(submission.routing.queued_at + patience(submission))
+            submission.valid_until.min(submission.routing.since + patience(submission))
         }
         Kind::Text => submission.valid_until,
     }

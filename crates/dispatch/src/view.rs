@@ -63,7 +63,7 @@ pub(crate) struct Route {
     /// The virtual servers that each pay one credit a segment: all in mode Default on the way up.
     pub(crate) payers: SmallVec<[VsId; 2]>,
     /// Tells this list of gateways from another one.
-    pub(crate) order: u32,
+    pub(crate) order: u16,
     /// How long a gateway may be silent before the next one is tried.
     pub(crate) failover_after: Duration,
     /// What happens to a message without an answer.
@@ -230,9 +230,10 @@ impl View {
 }
 
 /// A number for a list of gateways (FNV-1a); never 0, which is the number of none.
-fn order(stations: &[Arc<Station>]) -> u32 {
+fn order(stations: &[Arc<Station>]) -> u16 {
     let mix = |hash: u32, octet: u8| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
-    stations.iter().flat_map(|station| station.id.0.to_le_bytes()).fold(0x811C_9DC5, mix).max(1)
+    let hash = stations.iter().flat_map(|station| station.id.0.to_le_bytes()).fold(0x811C_9DC5, mix);
+    ((hash >> 16) as u16 ^ hash as u16).max(1)
 }
 
 fn path(record: &VirtualServer, all: &HashMap<VsId, &VirtualServer>) -> String {

@@ -186,9 +186,10 @@ secret = { env = "APP_KEY" }
 
     #[test]
     fn a_secret_in_the_wrong_place_is_not_repeated() {
-        for wrong in
-            ["credits = { env = \"SMSC_PASSWORD\" }", "[virtual_server.sms_settings]\nmode = { env = \"SMSC_PASSWORD\" }"]
-        {
+        for wrong in [
+            "credits = { env = \"SMSC_PASSWORD\" }",
+            "[virtual_server.sms_settings]\nmode = { env = \"SMSC_PASSWORD\" }",
+        ] {
             let text = format!("[[virtual_server]]\npath = \"a\"\n{wrong}");
             let error = read(&text, Path::new("")).err().unwrap().to_string();
             assert!(error.contains("expected ") && !error.contains("hunter2"), "{error}");
