@@ -2,6 +2,7 @@
 //! schedules. `docs/model-check.md` says what is checked and how to run more of it.
 
 mod breaker;
+mod callers;
 mod check;
 mod dice;
 mod disk;

@@ -17,13 +17,14 @@ use tokio::time::{Instant, sleep};
 pub(super) const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 type Say = Box<dyn FnOnce() + Send>;
+type Write = Box<dyn FnOnce(Result<&mut Disk, StoreError>) -> Say + Send>;
 
 /// One operation that waits to be written.
 struct Waiting {
     /// Whose place is not known until it is answered.
     ids: Vec<MessageId>,
     is_kept: bool,
-    write: Box<dyn FnOnce(Result<&mut Disk, StoreError>) -> Say + Send>,
+    write: Write,
 }
 
 #[derive(Default)]
