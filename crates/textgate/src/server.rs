@@ -66,6 +66,11 @@ impl Server {
         self.address
     }
 
+    /// Its engine.
+    pub(crate) fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+
     /// Stops accepting, lets requests and windows finish, records, and closes the store. Answers whether all of it ended
     /// within the bound.
     pub(crate) async fn shutdown(self) -> bool {

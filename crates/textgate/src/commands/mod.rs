@@ -3,17 +3,19 @@
 mod apply;
 mod backup;
 mod check;
+mod demo;
 mod key;
 mod message;
 mod send;
 mod serve;
 mod settings;
+mod simulate;
 mod status;
 mod test;
 
 use crate::cli::{Cli, Command};
 use crate::config::{Config, process_environment};
-use crate::failure::{Done, Failure};
+use crate::failure::Done;
 use crate::output::Output;
 
 /// Does what the command line says.
@@ -30,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
         Command::Check => check::run(&config()?, output).await,
-        Command::Demo(_) | Command::Simulate(_) => Err(Failure::failed("this build has no simulators yet")),
+        Command::Demo(args) => demo::run(&args, output).await,
+        Command::Simulate(args) => simulate::run(args.command, output).await,
     }
 }

@@ -1,0 +1,132 @@
+//! The gateway under test: the release binary, in a process of its own, on a data directory of its own.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// The API key of the virtual server under test.
+pub const KEY: &str = "tg_benchmark_0123456789abcdef";
+
+/// A running gateway; ends when dropped.
+pub struct Gateway {
+    child: Child,
+    /// Where its API listens.
+    pub address: SocketAddr,
+    dir: TempDir,
+}
+
+/// The SMPP gateway's settings besides host, port and account, as lines of TOML.
+pub type Extra<'a> = &'a str;
+
+impl Gateway {
+    /// Starts `binary` with one virtual server whose primary is the SMSC at `smsc`. `dir` is where the store goes: on a real
+    /// disk, or a sync costs nothing.
+    pub fn start(binary: &Path, dir: &Path, smsc: SocketAddr, extra: Extra<'_>) -> io::Result<Self> {
+        let dir = TempDir::new_in(dir)?;
+        let config = dir.path().join("textgate.toml");
+        std::fs::write(
+            &config,
+            format!(
+                "data_dir = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[network]\nallow = [\"127.0.0.0/8\"]\n",
+                dir.path().join("data")
+            ),
+        )?;
+        let manifest = dir.path().join("manifest.toml");
+        std::fs::write(&manifest, manifest_text(smsc, extra))?;
+        let applied = Command::new(binary)
+            .args(["apply", "--yes", "--config"])
+            .arg(&config)
+            .arg(&manifest)
+            .stdout(Stdio::null())
+            .status()?;
+        if !applied.success() {
+            return Err(io::Error::other("textgate apply failed"));
+        }
+        let (child, address) = serve(binary, &config)?;
+        Ok(Self { child, address, dir })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its resident memory (KiB).
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+    }
+
+    /// The processor time it has used so far (s).
+    pub fn cpu_s(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // Fields 14 and 15 (user and system time in ticks of 10 ms), counted after the name in parentheses.
+        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+        ticks as f64 / 100.0
+    }
+
+    /// Where its files are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve(binary: &Path, config: &Path) -> io::Result<(Child, SocketAddr)> {
+    let mut child = Command::new(binary)
+        .args(["serve", "--config"])
+        .arg(config)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let mut lines = BufReader::new(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?).lines();
+    let mut said = String::new();
+    for line in lines.by_ref() {
+        let line = line?;
+        if let Some(address) = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next())
+            && let Ok(address) = address.parse()
+        {
+            // Whatever it says later must not block it.
+            std::thread::spawn(move || lines.for_each(drop));
+            return Ok((child, address));
+        }
+        let _ = writeln!(said, "{line}");
+    }
+    Err(io::Error::other(format!("the gateway did not start:\n{said}")))
+}
+
+fn manifest_text(smsc: SocketAddr, extra: &str) -> String {
+    format!(
+        r#"
+[[virtual_server]]
+path = "bench"
+[virtual_server.sms_settings]
+mode = "custom"
+[[virtual_server.sms_settings.gateway]]
+plugin = "smpp"
+name = "main"
+[virtual_server.sms_settings.gateway.settings]
+system_id = "esme"
+password = "secret"
+host = "{}"
+port = {}
+{extra}
+[[virtual_server.api_key]]
+name = "bench"
+secret = "{KEY}"
+"#,
+        smsc.ip(),
+        smsc.port()
+    )
+}

@@ -1,0 +1,343 @@
+//! `textgate demo`: everything at work on this machine. The server is the real one, on a store of its own; only the providers
+//! and the phone are simulated.
+
+use crate::cli;
+use crate::client::Client;
+use crate::config::{Config, Log, LogLevel};
+use crate::failure::{Done, Failure};
+use crate::logging;
+use crate::output::{Output, Tone, printable};
+use crate::server::Server;
+use crate::signals::Signals;
+use http::Method;
+use serde_json::json;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use textgate_dispatch::{Happening, Manifest, What};
+use textgate_sms::{MessageState, OutcomeClass};
+use textgate_simulator::{
+    Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions, Via,
+};
+use tokio::sync::broadcast;
+
+/// The phone of the person at the login screen.
+const PHONE: &str = "15550100100";
+/// How long one message may take: only a broken program needs it.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Where the API listens if nobody else does.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Everything that runs for the demo.
+struct Stage {
+    server: Server,
+    smsc: Smsc,
+    provider: HttpProvider,
+    client: Client,
+    key: String,
+    happenings: broadcast::Receiver<Arc<Happening>>,
+    phone: HandsetEvents,
+    _dir: tempfile::TempDir,
+}
+
+/// One message of the demo.
+struct Scene {
+    title: &'static str,
+    kind: &'static str,
+    text: String,
+    /// Which way it must come.
+    by: Via,
+}
+
+pub(super) async fn run(args: &cli::Demo, output: &mut Output) -> Done {
+    // What goes wrong on purpose is shown below, not in a log.
+    logging::start(&Log { level: LogLevel::Error, ..Log::default() });
+    let mut signals = Signals::watch()?;
+    let mut stage = Stage::set().await?;
+    let played = tokio::select! {
+        played = play(&mut stage, output) => played,
+        _ = signals.next() => {
+            stage.clear().await;
+            return Ok(());
+        }
+    };
+    if args.once || played.is_err() {
+        stage.clear().await;
+        if played.is_ok() {
+            output.gap()?;
+            output.line(output.tone(Tone::Good, "Everything was delivered."))?;
+        }
+        return played;
+    }
+    invite(&stage, output)?;
+    tokio::select! {
+        shown = watch(&mut stage, output) => shown?,
+        _ = signals.next() => {}
+    }
+    stage.clear().await;
+    Ok(())
+}
+
+// === the stage ===
+
+impl Stage {
+    async fn set() -> Result<Self, Failure> {
+        let dir = tempfile::Builder::new().prefix("textgate-demo-").tempdir().map_err(|error| {
+            Failure::failed(format_args!("no temporary directory for the demo's store: {error}"))
+        })?;
+        let handset = Handset::new();
+        let phone = handset.events();
+        let options = SmscOptions { handset: handset.clone(), ..SmscOptions::default() };
+        let smsc = Smsc::start(options).await.map_err(simulator)?;
+        let options = HttpOptions { handset, ..HttpOptions::default() };
+        let provider = HttpProvider::start(options).await.map_err(simulator)?;
+        let server = Server::start(&config(dir.path().join("data"))?).await?;
+        let happenings = server.dispatch().subscribe();
+        let manifest = manifest(smsc.address(), provider.address())?;
+        let applied = server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
+        let key = applied.generated.into_iter().next().map(|(_, _, secret)| secret).unwrap_or_default();
+        let client = Client::remote(&format!("http://{}", server.address()), key.clone())?;
+        Ok(Self { server, smsc, provider, client, key, happenings, phone, _dir: dir })
+    }
+
+    async fn clear(self) {
+        self.server.shutdown().await;
+        self.smsc.shutdown().await;
+        self.provider.shutdown().await;
+    }
+}
+
+fn simulator(error: std::io::Error) -> Failure {
+    Failure::failed(format_args!("a simulator cannot listen on this machine: {error}"))
+}
+
+/// The usual port if it is free, otherwise any; a store that goes with the demo; simulators on this machine may be reached.
+fn config(data_dir: std::path::PathBuf) -> Result<Config, Failure> {
+    let listen = match std::net::TcpListener::bind(USUAL) {
+        Ok(_) => USUAL,
+        Err(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+    };
+    let environment = |name: &str| match name {
+        "TEXTGATE_DATA_DIR" => Some(data_dir.display().to_string()),
+        "TEXTGATE_HTTP_LISTEN" => Some(listen.to_string()),
+        "TEXTGATE_NETWORK_ALLOW" => Some("127.0.0.0/8".to_owned()),
+        _ => None,
+    };
+    Config::load(None, &environment)
+}
+
+fn manifest(smsc: SocketAddr, provider: SocketAddr) -> Result<Manifest, Failure> {
+    let manifest = json!({"virtual_server": [{
+        "path": "acme",
+        "sms_settings": {
+            "mode": "custom",
+            "test_number": PHONE,
+            "gateways": [
+                {"name": "main", "plugin": "smpp", "settings": {
+                    "system_id": "esme", "password": "secret", "host": smsc.ip(), "port": smsc.port(),
+                    "sender": "Acme",
+                }},
+                {"name": "backup", "plugin": "generic-http", "settings": {
+                    "method": "POST", "url": format!("http://{provider}/sms"),
+                    "destination_parameter": "to", "message_parameter": "text", "success_contains": "OK",
+                }},
+            ],
+        },
+        "api_key": [{"name": "demo"}],
+    }]});
+    serde_json::from_value(manifest).map_err(Failure::failed)
+}
+
+// === the play ===
+
+async fn play(stage: &mut Stage, output: &mut Output) -> Done {
+    introduce(stage, output)?;
+    let passcode = |title, by| {
+        let text = format!("{:06} is your Acme code. It is valid for 5 minutes.", code());
+        Scene { title, kind: "otp", text, by }
+    };
+    stage.perform(&passcode("A one-time passcode", Via::Smsc), output).await?;
+    let text = "Acme: a new device has signed in to your account. Not you? Call us at once.".to_owned();
+    let alert = Scene { title: "An alert", kind: "alert", text, by: Via::Smsc };
+    stage.perform(&alert, output).await?;
+
+    stage.smsc.stop().await;
+    output.gap()?;
+    output.line(output.tone(Tone::Notice, "The primary is stopped: its connections break, nobody listens any more."))?;
+    stage.perform(&passcode("The next passcode leaves by the failover", Via::Http), output).await?;
+
+    stage.smsc.restart().await.map_err(simulator)?;
+    output.gap()?;
+    output.line(output.tone(Tone::Notice, "The primary is started again."))?;
+    stage.until_up("main").await?;
+    stage.perform(&passcode("It is back, and takes the next passcode", Via::Smsc), output).await
+}
+
+fn introduce(stage: &Stage, output: &mut Output) -> Done {
+    output.line(output.tone(Tone::Strong, "textgate demo"))?;
+    output.line("The real gateway on this machine; the providers and the phone are simulated. Nothing leaves it.")?;
+    output.gap()?;
+    let api = stage.server.address();
+    output.line(format_args!("  API       http://{api}, virtual server acme"))?;
+    output.line(format_args!("  primary   main: SMPP, an SMSC at {}", stage.smsc.address()))?;
+    output.line(format_args!("  failover  backup: Generic HTTP(s), a provider at {}", stage.provider.address()))?;
+    output.line(format_args!("  phone     {PHONE}"))?;
+    Ok(())
+}
+
+impl Stage {
+    /// Sends one message by the API, and shows what happens to it until it is where it should be.
+    async fn perform(&mut self, scene: &Scene, output: &mut Output) -> Done {
+        output.gap()?;
+        output.line(output.tone(Tone::Strong, scene.title))?;
+        let body = json!({"to": PHONE, "text": scene.text, "kind": scene.kind});
+        let begin = Instant::now();
+        let mut posted = std::pin::pin!(self.client.send(Method::POST, "/v1/messages", &body));
+        let mut is_answered = false;
+        let mut arrived: Option<Via> = None;
+        let mut status = None;
+        step(output, begin, begin, Tone::Strong, "posted", "POST /v1/messages")?;
+        let deadline = tokio::time::sleep(PATIENCE);
+        let mut deadline = std::pin::pin!(deadline);
+        loop {
+            // A receipt says more than the phone can show; a provider over HTTP sends none here.
+            let is_done = match scene.by {
+                Via::Smsc => status == Some(MessageState::Delivered),
+                Via::Http => status == Some(MessageState::Sent),
+            };
+            if is_answered && is_done && arrived.is_some() {
+                break;
+            }
+            tokio::select! {
+                answer = &mut posted, if !is_answered => {
+                    let answer = answer?;
+                    is_answered = true;
+                    let id = answer["id"].as_str().unwrap_or_default();
+                    step(output, begin, Instant::now(), Tone::Strong, "answered", format_args!("202, message {id}"))?;
+                }
+                happening = self.happenings.recv() => {
+                    let Ok(happening) = happening else { continue };
+                    if let What::State(state) = happening.what {
+                        status = Some(state);
+                    }
+                    show(output, begin, &happening)?;
+                }
+                event = self.phone.next() => {
+                    let Some(event) = event else { continue };
+                    arrived = Some(event.via);
+                    step(output, begin, event.at, Tone::Good, "phone", format_args!("\"{}\"", printable(&event.text)))?;
+                }
+                () = &mut deadline => {
+                    return Err(Failure::failed("the message was not delivered in time"));
+                }
+            }
+        }
+        match arrived {
+            Some(via) if via == scene.by => Ok(()),
+            _ => Err(Failure::failed(format_args!("the message did not come by {}", scene.by))),
+        }
+    }
+
+    /// Waits until this gateway is up.
+    async fn until_up(&self, name: &str) -> Done {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let settings = self.client.get("/v1/sms-settings").await?;
+            let gateways = settings["gateways"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if gateways.iter().any(|g| g["name"] == name && g["status"]["health"] == "up") {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(Failure::failed(format_args!("the gateway {name} did not come up again")));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// One line of a message's way.
+fn show(output: &mut Output, begin: Instant, happening: &Happening) -> std::io::Result<()> {
+    let now = Instant::now();
+    match &happening.what {
+        What::Accepted => step(output, begin, now, Tone::Strong, "accepted", "it is on disk"),
+        What::Attempt { gateway, class: OutcomeClass::Sent, .. } => {
+            step(output, begin, now, Tone::Strong, "taken", format_args!("by {gateway}"))
+        }
+        What::Attempt { gateway, class, detail } => {
+            let detail = printable(detail);
+            step(output, begin, now, Tone::Bad, class.name(), format_args!("by {gateway}: {detail}"))
+        }
+        What::State(state) => {
+            let (tone, about) = match state {
+                MessageState::Sent => (Tone::Good, "the provider has it"),
+                MessageState::Delivered => (Tone::Good, "the receipt says that the phone has it"),
+                MessageState::Expired => (Tone::Bad, "its validity ended"),
+                MessageState::Failed => (Tone::Bad, "every gateway refused it"),
+                MessageState::Undelivered => (Tone::Bad, "the receipt says that the phone does not get it"),
+                _ => (Tone::Notice, ""),
+            };
+            step(output, begin, now, tone, state.name(), about)
+        }
+    }
+}
+
+fn step(
+    output: &mut Output,
+    begin: Instant,
+    at: Instant,
+    tone: Tone,
+    what: &str,
+    about: impl std::fmt::Display,
+) -> std::io::Result<()> {
+    let ms = at.saturating_duration_since(begin).as_secs_f64() * 1000.0;
+    let what = output.tone(tone, format_args!("{what:<10}"));
+    output.line(format_args!("  {ms:>8.2} ms  {what}  {about}"))
+}
+
+/// Six digits of the system's randomness, by the hasher's keys.
+fn code() -> u64 {
+    RandomState::new().hash_one(0) % 1_000_000
+}
+
+// === afterwards ===
+
+fn invite(stage: &Stage, output: &mut Output) -> Done {
+    let (api, key) = (stage.server.address(), &stage.key);
+    output.gap()?;
+    output.line(output.tone(Tone::Good, "Everything was delivered. Now you:"))?;
+    output.gap()?;
+    output.line(format_args!("  curl -s http://{api}/v1/messages -H 'Authorization: Bearer {key}' \\"))?;
+    output.line(format_args!(
+        "    -H 'Content-Type: application/json' -d '{{\"to\":\"{PHONE}\",\"text\":\"Hello\",\"kind\":\"otp\"}}'"
+    ))?;
+    output.gap()?;
+    output.line(format_args!("  curl -s http://{api}/v1/messages/ID -H 'Authorization: Bearer {key}'"))?;
+    output.line(format_args!("  curl -s http://{api}/openapi.json   # all there is"))?;
+    output.gap()?;
+    output.line("What you send is shown here. Ctrl-C ends the demo, and nothing is left of it.")?;
+    Ok(())
+}
+
+/// Shows what happens to whatever is sent.
+async fn watch(stage: &mut Stage, output: &mut Output) -> Done {
+    let mut begin = Instant::now();
+    loop {
+        tokio::select! {
+            happening = stage.happenings.recv() => {
+                let Ok(happening) = happening else { continue };
+                if matches!(happening.what, What::Accepted) {
+                    begin = Instant::now();
+                    output.gap()?;
+                    output.line(output.tone(Tone::Strong, format_args!("Message {}", happening.id)))?;
+                }
+                show(output, begin, &happening)?;
+            }
+            event = stage.phone.next() => {
+                let Some(HandsetEvent { number, text, at, .. }) = event else { continue };
+                let about = format!("{}: \"{}\"", printable(&number), printable(&text));
+                step(output, begin, at, Tone::Good, "phone", about)?;
+            }
+        }
+    }
+}
