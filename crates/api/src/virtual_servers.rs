@@ -94,7 +94,7 @@ pub(crate) fn routes() -> Vec<Route> {
             parameters: &[],
             body: None,
             success: Success::json(200, &VIRTUAL_SERVER, "The virtual server."),
-            problems: &[ProblemType::NotFound],
+            problems: &[ProblemType::NotFound, ProblemType::StoreUnavailable],
             handler: get(show),
         },
         Route {
@@ -158,7 +158,7 @@ async fn add(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, reques
 }
 
 async fn show(State(api): State<Arc<Api>>, target: Target) -> Answer {
-    Ok(answer::json(StatusCode::OK, &api.dispatch.virtual_server(target.vs)?))
+    Ok(answer::json(StatusCode::OK, &api.dispatch.virtual_server(target.vs).await?))
 }
 
 async fn rename(State(api): State<Arc<Api>>, target: Target, request: Request) -> Answer {

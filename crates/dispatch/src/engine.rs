@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use textgate_gateway::{Environment, Plugins};
 use textgate_sms::{GatewayId, IdSequence, MessageId, VsId};
-use textgate_store::{Change, Directory, GatewayRecord, Purpose, Sealer, Store, StoreError};
-use tokio::sync::{Mutex, broadcast};
+use textgate_store::{Change, Credits, Directory, GatewayRecord, Purpose, Sealer, Store, StoreError};
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,7 +44,7 @@ pub(crate) struct Engine {
     stopping: CancellationToken,
     tasks: TaskTracker,
     /// Held while the directory changes, so that changes are decided one after the other on what is there.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
 }
 
 impl Engine {
@@ -70,7 +70,7 @@ impl Engine {
             is_running: AtomicBool::new(false),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            changing: Mutex::new(()),
+            changing: Arc::default(),
         };
         let stations = engine.stations(&directory)?;
         engine.view.store(Arc::new(View::new(directory, stations)));
@@ -129,18 +129,46 @@ impl Engine {
         actor: &str,
         decide: impl FnOnce(&View) -> Result<(Vec<Change>, T), DirectoryError>,
     ) -> Result<(Arc<View>, T), DirectoryError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let turn = Arc::clone(&self.changing).lock_owned().await;
         let (changes, answer) = decide(&self.view.load())?;
+        Ok((self.put_in_force(turn, actor, changes).await?, answer))
+    }
+
+    /// The same for what depends on SMS credits. What is allocated does not change meanwhile; what is used may.
+    pub(crate) async fn change_by_credits<T>(
+        self: &Arc<Self>,
+        actor: &str,
+        decide: impl FnOnce(&View, &HashMap<VsId, Credits>) -> Result<(Vec<Change>, T), DirectoryError>,
+    ) -> Result<(Arc<View>, T), DirectoryError> {
+        let turn = Arc::clone(&self.changing).lock_owned().await;
+        let credits = self.store.all_credits().await?.into_iter().collect();
+        let (changes, answer) = decide(&self.view.load(), &credits)?;
+        Ok((self.put_in_force(turn, actor, changes).await?, answer))
+    }
+
+    async fn put_in_force(
+        self: &Arc<Self>,
+        turn: OwnedMutexGuard<()>,
+        actor: &str,
+        changes: Vec<Change>,
+    ) -> Result<Arc<View>, DirectoryError> {
         if changes.is_empty() {
-            return Ok((self.view.load_full(), answer));
+            return Ok(self.view.load_full());
         }
-        let directory = self.store.change(actor.to_owned(), self.clock.now_ms(), changes).await?;
-        let stations =
-            self.stations(&directory).map_err(|error| DirectoryError::Conflict(error.to_string()))?;
-        let view = Arc::new(View::new(directory, stations));
-        let before = self.view.swap(Arc::clone(&view));
-        self.follow(&before, &view);
-        Ok((view, answer))
+        let (engine, actor) = (Arc::clone(self), actor.to_owned());
+        // A task of its own: whoever asked may hang up at any await, and what is on disk must get into force all the same.
+        let change = tokio::spawn(async move {
+            let _one_at_a_time = turn;
+            let directory = engine.store.change(actor, engine.clock.now_ms(), changes).await?;
+            let stations =
+                engine.stations(&directory).map_err(|error| DirectoryError::Conflict(error.to_string()))?;
+            let view = Arc::new(View::new(directory, stations));
+            let before = engine.view.swap(Arc::clone(&view));
+            engine.follow(&before, &view);
+            Ok(view)
+        });
+        let interrupted = |_| DirectoryError::StoreUnavailable("the change was interrupted".into());
+        change.await.map_err(interrupted)?
     }
 
     /// Brings what runs in line with a new snapshot.

@@ -1,128 +1,55 @@
 //! What the front answers about the directory and about messages: one file for each subject.
+//!
+//! Ids that come in here are already authorised by whoever asks, but for [`Dispatch::find`], which shows nothing of what
+//! is outside.
+
+mod api_keys;
+mod credits;
+mod draft;
+mod manifest;
+mod messages;
+mod names;
+mod secrets;
+mod servers;
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::dispatch::Dispatch;
-use crate::words::*;
+use crate::view::{Server, View};
+use crate::words::DirectoryError;
 use std::path::PathBuf;
-use textgate_gateway::Plugins;
-use textgate_sms::{MessageId, VsId};
-use textgate_store::{Allocation, AuditEntry, Filter, LedgerEntry, Role};
+use textgate_gateway::Problem;
+use textgate_sms::VsId;
+use textgate_store::AuditEntry;
 
-#[allow(unused_variables, clippy::todo, missing_docs)]
+/// Most entries of a list that is not paged.
+const ENTRIES_MOST: usize = 1_000;
+
 impl Dispatch {
-    /// Kinds of gateways.
-    pub fn plugins(&self) -> &Plugins {
-        todo!()
-    }
-    /// The caller whose API key has this secret. Constant in time but for the lookup of a SHA-256.
-    pub fn authenticate(&self, secret: &str) -> Option<Caller> {
-        todo!()
-    }
-    /// The virtual server of this path (`acme/sales`, `/`), if it is `within` or below it.
-    pub fn find(&self, within: VsId, path: &str) -> Option<VsId> {
-        todo!()
-    }
-    /// Whether `vs` is `within` or below it.
-    pub fn is_within(&self, vs: VsId, within: VsId) -> bool {
-        todo!()
-    }
-    /// One message with its text (while it is kept), attempts and receipts.
-    pub async fn message(&self, vs: VsId, id: MessageId) -> Result<MessageView, DirectoryError> {
-        todo!()
-    }
-    /// A page of messages, the newest first.
-    pub async fn messages(
-        &self,
-        vs: VsId,
-        filter: Filter,
-        before: Option<MessageId>,
-        limit: usize,
-    ) -> Result<MessagePage, DirectoryError> {
-        todo!()
-    }
-    pub async fn settings(&self, vs: VsId) -> Result<SettingsView, DirectoryError> {
-        todo!()
-    }
-    pub async fn put_settings(
-        &self,
-        actor: &str,
-        vs: VsId,
-        input: SettingsInput,
-    ) -> Result<SettingsView, DirectoryError> {
-        todo!()
-    }
-    pub fn virtual_server(&self, vs: VsId) -> Result<VirtualServerView, DirectoryError> {
-        todo!()
-    }
-    /// This virtual server and all below it.
-    pub async fn virtual_servers(&self, within: VsId) -> Result<Vec<VirtualServerView>, DirectoryError> {
-        todo!()
-    }
-    pub async fn add_virtual_server(
-        &self,
-        actor: &str,
-        parent: VsId,
-        name: &str,
-    ) -> Result<VirtualServerView, DirectoryError> {
-        todo!()
-    }
-    pub async fn rename_virtual_server(
-        &self,
-        actor: &str,
-        vs: VsId,
-        name: &str,
-    ) -> Result<VirtualServerView, DirectoryError> {
-        todo!()
-    }
-    pub async fn remove_virtual_server(&self, actor: &str, vs: VsId) -> Result<(), DirectoryError> {
-        todo!()
-    }
-    pub async fn credits(&self, vs: VsId) -> Result<CreditsView, DirectoryError> {
-        todo!()
-    }
-    pub async fn allocate(
-        &self,
-        actor: &str,
-        vs: VsId,
-        allocation: Allocation,
-        note: &str,
-    ) -> Result<CreditsView, DirectoryError> {
-        todo!()
-    }
-    pub async fn ledger(&self, vs: VsId, limit: usize) -> Result<Vec<LedgerEntry>, DirectoryError> {
-        todo!()
-    }
+    /// Who changed what, the newest first; at most 1,000.
+    ///
+    /// # Errors
+    /// [`DirectoryError::StoreUnavailable`].
     pub async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, DirectoryError> {
-        todo!()
+        Ok(self.engine.store.audit(limit.min(ENTRIES_MOST)).await?)
     }
-    pub fn api_keys(&self, vs: VsId) -> Vec<ApiKeyView> {
-        todo!()
-    }
-    /// Adds or replaces a key; answers the secret, which is told only now (`None` in: generated).
-    pub async fn put_api_key(
-        &self,
-        actor: &str,
-        vs: VsId,
-        name: &str,
-        secret: Option<String>,
-        role: Role,
-        rate: Option<u32>,
-    ) -> Result<String, DirectoryError> {
-        todo!()
-    }
-    pub async fn remove_api_key(&self, actor: &str, vs: VsId, name: &str) -> Result<(), DirectoryError> {
-        todo!()
-    }
-    /// Brings virtual servers, settings, keys and allocations to what the manifest says, all or nothing. With `dry_run` only says what would change.
-    pub async fn apply(
-        &self,
-        actor: &str,
-        manifest: Manifest,
-        dry_run: bool,
-    ) -> Result<Applied, DirectoryError> {
-        todo!()
-    }
-    /// Writes a copy of the store.
+
+    /// Writes a complete copy of the store to a new file, while everything goes on.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Conflict`] where the file is there already, [`DirectoryError::StoreUnavailable`] where it cannot be written.
     pub async fn backup(&self, to: PathBuf) -> Result<(), DirectoryError> {
-        todo!()
+        Ok(self.engine.store.backup(to).await?)
     }
+}
+
+/// The virtual server, or that it does not exist.
+fn server(view: &View, vs: VsId) -> Result<&Server, DirectoryError> {
+    view.server(vs).ok_or_else(|| DirectoryError::NotFound("this virtual server".into()))
+}
+
+/// The one thing that is wrong.
+fn invalid(path: &str, message: impl Into<String>) -> DirectoryError {
+    DirectoryError::Invalid(vec![Problem::new(path, message)])
 }
