@@ -1,20 +1,12 @@
-//! What every end-to-end test needs: the binary as a process, its API, and a bound on waiting.
+//! The binary as a process on a data directory of its own.
 
-use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use super::{Api, KEY, PATIENCE};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tempfile::TempDir;
-
-/// How long something may take that normally takes milliseconds: only a broken program waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The API key of `acme` in [`manifest`].
-pub const KEY: &str = "tg_end_to_end_0123456789abcdef";
 
 /// A data directory with its configuration, and the server on it while it runs.
 pub struct Server {
@@ -34,7 +26,9 @@ impl Server {
             dir.path().join("data")
         );
         std::fs::write(dir.path().join("textgate.toml"), config).unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        // Only the first call counts, and any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { dir: Arc::new(dir), child: None, address: None, log: Arc::default(), http }
     }
 
@@ -53,9 +47,14 @@ impl Server {
 
     /// Starts the server, and waits until it listens.
     pub async fn serve(&mut self) {
+        let command = self.command(&["serve"]);
+        self.serve_by(command).await;
+    }
+
+    /// The same by a command of the test's own, which becomes the server.
+    pub async fn serve_by(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it runs already");
-        let mut child = self
-            .command(&["serve"])
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -123,6 +122,18 @@ impl Server {
         self.child.as_ref().unwrap().id()
     }
 
+    /// The process's resident memory (bytes).
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// Whether the process is there.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
     /// Runs a command of the binary on this data directory.
     pub fn cli(&self, args: &[&str]) -> Output {
         self.command(args).stdin(Stdio::null()).output().unwrap()
@@ -155,58 +166,19 @@ impl Server {
         command
     }
 
-    /// One API request with `acme`'s key.
-    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        self.ask_as(KEY, method, path, body).await
+    /// The API with `acme`'s key.
+    pub fn api(&self) -> Api {
+        self.api_as(KEY)
     }
 
-    /// One API request.
-    pub async fn ask_as(
-        &self,
-        key: &str,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> (StatusCode, Value) {
-        let mut request = self
-            .http
-            .request(method, format!("http://{}{path}", self.address()))
-            .bearer_auth(key)
-            .timeout(PATIENCE);
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let body = answer.bytes().await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
-    }
-
-    /// Sends a message, which must be accepted; answers its id.
-    pub async fn send(&self, body: Value) -> String {
-        let (status, answer) = self.ask(Method::POST, "/v1/messages", Some(body)).await;
-        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
-        answer["id"].as_str().unwrap().to_owned()
-    }
-
-    /// The message, once it has this status.
-    pub async fn until(&self, id: &str, wanted: &str) -> Value {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let (status, message) = self.ask(Method::GET, &format!("/v1/messages/{id}"), None).await;
-            assert_eq!(status, StatusCode::OK, "{message}");
-            if message["status"] == wanted {
-                return message;
-            }
-            assert!(tokio::time::Instant::now() < end, "not {wanted} in time: {message:#}\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    /// The API with this key; none where it is empty.
+    pub fn api_as(&self, key: &str) -> Api {
+        Api::new(self.http.clone(), self.address(), key)
     }
 
     /// The metrics' text.
     pub async fn metrics(&self) -> String {
-        let answer = self.http.get(format!("http://{}/metrics", self.address())).send().await.unwrap();
-        answer.text().await.unwrap()
+        self.api_as("").get("/metrics").await.text
     }
 }
 
@@ -225,33 +197,4 @@ impl Drop for Server {
 /// The binary under test.
 pub fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_textgate"))
-}
-
-/// `acme` in mode Custom with these gateways, each a block of TOML as [`smpp`] and [`http`] make it.
-pub fn manifest(gateways: &[String]) -> String {
-    format!(
-        "[[virtual_server]]\npath = \"acme\"\n[virtual_server.sms_settings]\nmode = \"custom\"\n\
-         test_number = \"15550100100\"\n{}\n[[virtual_server.api_key]]\nname = \"app\"\nsecret = \"{KEY}\"\n",
-        gateways.concat()
-    )
-}
-
-/// An SMPP gateway; `more` are further settings.
-pub fn smpp(name: &str, at: SocketAddr, more: &str) -> String {
-    format!(
-        "[[virtual_server.sms_settings.gateway]]\nplugin = \"smpp\"\nname = \"{name}\"\n\
-         [virtual_server.sms_settings.gateway.settings]\nsystem_id = \"esme\"\npassword = \"secret\"\n\
-         host = \"{}\"\nport = {}\n{more}\n",
-        at.ip(),
-        at.port()
-    )
-}
-
-/// A Generic HTTP(s) gateway; `more` are further settings.
-pub fn http(name: &str, at: SocketAddr, more: &str) -> String {
-    format!(
-        "[[virtual_server.sms_settings.gateway]]\nplugin = \"generic-http\"\nname = \"{name}\"\n\
-         [virtual_server.sms_settings.gateway.settings]\nmethod = \"POST\"\nurl = \"http://{at}/sms\"\n\
-         destination_parameter = \"to\"\nmessage_parameter = \"text\"\nsuccess_contains = \"OK\"\n{more}\n"
-    )
 }
