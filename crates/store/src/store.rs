@@ -23,7 +23,7 @@ pub trait Store: Send + Sync + 'static {
     /// Records attempts and changes of state, in order. Never refuses and never forgets: on a full disk it is tried again until
     /// it is done. Need not be awaited. A state that is already final is not changed (only the event is added). A
     /// message is accepted before its outcome is recorded. Answers what receipts that had come early did.
-    fn record(&self, finished: Vec<Finished>) -> Answer<'_, Vec<Matched>>;
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>>;
 
     /// Records receipts: finds the message of each by gateway and candidate id, adds the event, and changes `sent` to `delivered`
     /// when all segments are, or to `undelivered` when one is not. One that matches nothing is kept

@@ -209,7 +209,7 @@ impl Store for SqliteStore {
         }
     }
 
-    fn record(&self, finished: Vec<Finished>) -> Answer<'_, Vec<Matched>> {
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
         let weight = finished.len();
         self.keep(finished, weight, record::record)
     }
