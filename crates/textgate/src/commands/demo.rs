@@ -167,7 +167,7 @@ async fn play(stage: &mut Stage, output: &mut Output) -> Done {
     output.line(output.tone(Tone::Notice, "The primary is stopped: its connections break, nobody listens any more."))?;
     stage.perform(&passcode("The next passcode leaves by the failover", Via::Http), output).await?;
 
-    stage.smsc.restart().await.map_err(simulator)?;
+    stage.smsc.start_again().await.map_err(simulator)?;
     output.gap()?;
     output.line(output.tone(Tone::Notice, "The primary is started again."))?;
     stage.until_up("main").await?;
