@@ -46,8 +46,10 @@ pub(crate) fn plugins() -> Plugins {
 
 async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<dyn Store>, Failure> {
     let (path, metrics) = (config.database(), Arc::clone(metrics));
-    let options =
-        SqliteOptions { observer: Arc::new(move |stats| metrics.on_commit(stats)), ..SqliteOptions::default() };
+    let options = SqliteOptions {
+        observer: Arc::new(move |stats| metrics.on_commit(stats)),
+        ..SqliteOptions::default()
+    };
     // Opening blocks: it may have to go through the log of a process that was killed.
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options)).await;
     match opened.map_err(Failure::failed)? {
