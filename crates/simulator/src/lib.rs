@@ -8,11 +8,13 @@ pub mod http;
 pub mod smsc;
 pub mod text;
 
+mod server;
 mod sync;
 mod tls;
 mod wait;
 
 pub use handset::{Handset, HandsetEvent, HandsetEvents, Via};
+pub use http::{HttpAnswer, HttpBehaviour, HttpCounters, HttpFault, HttpOptions, HttpProvider, HttpRequest};
 pub use smsc::{
     AnswerOrder, Arrival, Behaviour, BindMode, Command, DeliveryAnswer, Fault, FinalState, IdBase, IdStyle,
     LastAnswer, Message, ReceiptFormat, ReceiptWhen, ReceiptWording, Receipts, Silence, Smsc, SmscCounters,

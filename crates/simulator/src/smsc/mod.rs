@@ -6,8 +6,8 @@ mod behaviour;
 mod connection;
 mod counters;
 mod deliver;
+mod handle;
 mod ids;
-mod listener;
 mod options;
 mod outbox;
 mod pdu;
@@ -16,7 +16,6 @@ mod receipts;
 mod record;
 mod session;
 mod shared;
-mod smsc;
 mod status;
 mod submit;
 
@@ -25,11 +24,11 @@ mod tests;
 
 pub use behaviour::{AnswerOrder, Behaviour, Decide, Fault, LastAnswer, Silence};
 pub use counters::SmscCounters;
+pub use handle::{NoReceiver, Smsc};
 pub use ids::{IdBase, IdStyle};
 pub use options::{Arrival, Arrivals, BindMode, Command, SmscOptions};
 pub use receipts::{FinalState, ReceiptFormat, ReceiptWhen, ReceiptWording, Receipts};
 pub use record::{Address, DeliveryAnswer, Message, SubmitRecord};
-pub use smsc::{NoReceiver, Smsc};
 pub use status::Status;
 pub use submit::{AddressField, Submit};
 

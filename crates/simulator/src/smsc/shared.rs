@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use super::behaviour::Behaviour;
 use super::counters::Counters;
 use super::options::{BindMode, Command, SmscOptions};
 use super::outbox::Outbox;
 use super::record::Recorder;
+use crate::server::Serves;
 use crate::sync::lock;
 use crate::wait::Changes;
 
@@ -95,6 +98,16 @@ impl Shared {
 
     pub(super) fn next_order(&self) -> u64 {
         self.orders.fetch_add(1, Relaxed)
+    }
+}
+
+impl Serves for Shared {
+    fn turns_away(&self) -> bool {
+        self.behaviour.borrow().turns_away
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream, number: u64, stop: CancellationToken) {
+        super::connection::serve(self, stream, number, stop).await;
     }
 }
 

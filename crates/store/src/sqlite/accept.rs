@@ -18,10 +18,7 @@ fn room(kind: Kind) -> i64 {
 }
 
 /// Accepts each message, or says why not.
-pub(super) fn accept(
-    session: &mut Session<'_>,
-    messages: &Vec<NewMessage>,
-) -> Result<Vec<Accepted>, Failure> {
+pub(super) fn accept(session: &mut Session<'_>, messages: &[NewMessage]) -> Result<Vec<Accepted>, Failure> {
     messages.iter().map(|message| accept_one(session, message)).collect()
 }
 

@@ -33,12 +33,12 @@ pub(super) fn prepare(path: &Path) -> Result<Lock, StoreError> {
         Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.display().to_string())),
         Err(TryLockError::Error(error)) => return Err(cannot(error)),
     }
+    // Looked at before anything about it is changed: it may be another program's.
+    let file = private(path).map_err(cannot)?;
+    schema::migrate(&open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "PRAGMA synchronous = FULL")?, path)?;
     // SQLite gives the files beside it the mode that this one has.
-    private(path).and_then(|file| file.set_permissions(Permissions::from_mode(0o600))).map_err(cannot)?;
-    {
-        let connection = writing(path)?;
-        schema::migrate(&connection, path)?;
-    }
+    file.set_permissions(Permissions::from_mode(0o600)).map_err(cannot)?;
+    drop(writing(path)?);
     // Only where the last connection just went and took the WAL with it; what a crash left is used as it is.
     // Zeros are no WAL header, so SQLite begins at the start. Without room on the disk it goes on without.
     let mut wal_path = path.as_os_str().to_owned();

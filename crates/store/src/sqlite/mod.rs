@@ -33,6 +33,7 @@ use queue::{Queue, Urgency, Waiting};
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use textgate_sms::{MessageId, MessageState, VsId};
@@ -63,6 +64,7 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     health: Health,
     accepts_waiting: usize,
+    most_pages: Arc<AtomicU32>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -78,13 +80,19 @@ impl SqliteStore {
         let connection = files::writing(path)?;
         let checkpoints = checkpoint::Checkpoints::start(path)?;
         let (queue, health) = (Arc::new(Queue::default()), Health::default());
+        let most_pages = Arc::new(AtomicU32::new(writer::UNLIMITED));
         let readers = Arc::new(Readers::new(path.to_owned()));
         let (tell_started, started) = mpsc::channel();
         let run = {
             let (queue, readers, health) = (queue.clone(), readers.clone(), health.clone());
+            let surroundings = writer::Surroundings {
+                queue: queue.clone(),
+                health,
+                observer: options.observer,
+                most_pages: most_pages.clone(),
+            };
             move || {
-                let outcome =
-                    write(&queue, &connection, health, options.observer, checkpoints, &tell_started);
+                let outcome = write(surroundings, &connection, checkpoints, &tell_started);
                 readers.close();
                 drop(connection);
                 drop(lock);
@@ -99,18 +107,14 @@ impl SqliteStore {
             Err(_) => return Err(cannot("the writer did not start".to_owned())),
         }
         let writer = Mutex::new(Some(thread));
-        Ok(Self { queue, readers, health, accepts_waiting: options.accepts_waiting, writer })
+        Ok(Self { queue, readers, health, accepts_waiting: options.accepts_waiting, most_pages, writer })
     }
 
     /// Lets the file grow to this many pages of 4 KiB and no further, so that tests can fill the disk; `None` lets it
-    /// grow again.
+    /// grow again. In force from the next transaction on.
     #[doc(hidden)]
-    pub fn limit_pages(&self, pages: Option<u32>) -> Answer<'_, ()> {
-        self.write(pages, Urgency::Now, 1, false, None, |session, pages| {
-            let most = pages.unwrap_or(u32::MAX - 1);
-            session.connection.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?;
-            Ok(())
-        })
+    pub fn limit_pages(&self, pages: Option<u32>) {
+        self.most_pages.store(pages.unwrap_or(writer::UNLIMITED), Ordering::Relaxed);
     }
 
     /// Queues an operation now, and answers when it is on disk.
@@ -169,14 +173,12 @@ impl SqliteStore {
 
 /// The writer thread, from its first statement to its last.
 fn write(
-    queue: &Arc<Queue>,
+    surroundings: writer::Surroundings,
     connection: &Connection,
-    health: Health,
-    observer: Observer,
     mut checkpoints: checkpoint::Checkpoints,
     started: &mpsc::Sender<Result<(), String>>,
 ) -> Result<(), StoreError> {
-    let mut writer = match Writer::new(queue.clone(), connection, health, observer, checkpoints) {
+    let mut writer = match Writer::new(surroundings, connection, checkpoints) {
         Ok(writer) => writer,
         Err(error) => {
             let _ = started.send(Err(error.to_string()));
@@ -204,24 +206,28 @@ impl Store for SqliteStore {
     fn accept(&self, messages: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>> {
         let count = messages.len();
         match self.queue.room(count, self.accepts_waiting) {
-            Ok(waiting) => self.write(messages, Urgency::Now, count, false, Some(waiting), accept::accept),
+            Ok(waiting) => {
+                self.write(messages, Urgency::Now, count, false, Some(waiting), |session, input| {
+                    accept::accept(session, input)
+                })
+            }
             Err(error) => Box::pin(ready(Err(error))),
         }
     }
 
     fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
         let weight = finished.len();
-        self.keep(finished, weight, record::record)
+        self.keep(finished, weight, |session, input| record::record(session, input))
     }
 
     fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
         let weight = receipts.len();
-        self.keep(receipts, weight, receipts::record_receipts)
+        self.keep(receipts, weight, |session, input| receipts::record_receipts(session, input))
     }
 
     fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
         let weight = inbound.len();
-        self.keep(inbound, weight, record::record_inbound)
+        self.keep(inbound, weight, |session, input| record::record_inbound(session, input))
     }
 
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
@@ -292,7 +298,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             while self.write(before_ms, Urgency::Lingers, 1, false, None, retention::expire).await? > 0 {}
             let old = self.read(move |connection| retention::old(connection, before_ms, limit)).await?;
-            self.in_chunks(old, retention::delete).await
+            self.in_chunks(old, |session, input| retention::delete(session, input)).await
         })
     }
 
@@ -301,7 +307,7 @@ impl Store for SqliteStore {
             let find =
                 move |connection: &Connection| retention::with_text(connection, finished_before_ms, limit);
             let with_text = self.read(find).await?;
-            self.in_chunks(with_text, retention::erase).await
+            self.in_chunks(with_text, |session, input| retention::erase(session, input)).await
         })
     }
 

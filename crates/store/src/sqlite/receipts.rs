@@ -14,7 +14,7 @@ const MOST_MATCHES: usize = 16;
 /// Records receipts, in order. Answers what each did; `None` where it was kept for later.
 pub(super) fn record_receipts(
     session: &mut Session<'_>,
-    receipts: &Vec<ReceiptRecord>,
+    receipts: &[ReceiptRecord],
 ) -> Result<Vec<Option<Matched>>, Failure> {
     receipts.iter().map(|receipt| record_one(session, receipt)).collect()
 }

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use textgate_sms::{GatewayId, MessageId, MessageState, OutcomeClass, VsId};
 
 /// Records outcomes, in order. Answers what receipts that had come early changed.
-pub(super) fn record(session: &mut Session<'_>, finished: &Vec<Finished>) -> Result<Vec<Matched>, Failure> {
+pub(super) fn record(session: &mut Session<'_>, finished: &[Finished]) -> Result<Vec<Matched>, Failure> {
     let mut matched = Vec::new();
     for one in finished {
         // One that was pruned meanwhile has nothing to record in.
@@ -145,7 +145,7 @@ pub(super) fn release(
 }
 
 /// Keeps messages that phones sent.
-pub(super) fn record_inbound(session: &mut Session<'_>, inbound: &Vec<InboundRecord>) -> Result<(), Failure> {
+pub(super) fn record_inbound(session: &mut Session<'_>, inbound: &[InboundRecord]) -> Result<(), Failure> {
     let mut insert = session
         .connection
         .prepare_cached("INSERT INTO inbound (gateway, at_ms, sealed) VALUES (?1, ?2, ?3)")?;

@@ -38,7 +38,7 @@ fn ids(connection: &Connection, sql: &str, border: i64, limit: usize) -> rusqlit
 }
 
 /// Deletes these messages if they are finished. Answers how many.
-pub(super) fn delete(session: &mut Session<'_>, ids: &Vec<MessageId>) -> Result<usize, Failure> {
+pub(super) fn delete(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usize, Failure> {
     let mut delete = session.connection.prepare_cached("DELETE FROM message WHERE id = ?1 AND state > 1")?;
     let mut gone = 0;
     for id in ids {
@@ -48,7 +48,7 @@ pub(super) fn delete(session: &mut Session<'_>, ids: &Vec<MessageId>) -> Result<
 }
 
 /// Erases the texts of these messages if they are finished. Answers how many.
-pub(super) fn erase(session: &mut Session<'_>, ids: &Vec<MessageId>) -> Result<usize, Failure> {
+pub(super) fn erase(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usize, Failure> {
     let mut erased = 0;
     for id in ids {
         let found = Standing::load(session, *id)?;

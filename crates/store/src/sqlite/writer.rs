@@ -8,6 +8,7 @@ use super::{Observer, accept};
 use crate::{CommitStats, StoreError};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,26 +34,37 @@ struct Fault {
     gives_up_at: Option<Instant>,
 }
 
-pub(super) struct Writer<'c> {
+/// What the writer shares with the store's front.
+pub(super) struct Surroundings {
     pub(super) queue: Arc<Queue>,
-    pub(super) session: Session<'c>,
     pub(super) health: Health,
     pub(super) observer: Observer,
+    /// How far the file may grow, in pages.
+    pub(super) most_pages: Arc<AtomicU32>,
+}
+
+/// As far as SQLite itself allows.
+pub(super) const UNLIMITED: u32 = u32::MAX - 1;
+
+/// The writer's thread.
+pub(super) struct Writer<'c> {
+    surroundings: Surroundings,
+    session: Session<'c>,
     pub(super) checkpoints: Checkpoints,
     work: VecDeque<Box<dyn Command>>,
     fault: Option<Fault>,
+    limit: u32,
 }
 
 impl<'c> Writer<'c> {
+    /// A writer on its connection.
     pub(super) fn new(
-        queue: Arc<Queue>,
+        surroundings: Surroundings,
         connection: &'c Connection,
-        health: Health,
-        observer: Observer,
         checkpoints: Checkpoints,
     ) -> rusqlite::Result<Self> {
         let (session, work) = (Session::new(connection)?, VecDeque::new());
-        Ok(Self { queue, session, health, observer, checkpoints, work, fault: None })
+        Ok(Self { surroundings, session, checkpoints, work, fault: None, limit: UNLIMITED })
     }
 
     /// Writes until the queue is closed and empty, or a closing store's patience has ended. Answers how it ended.
@@ -60,8 +72,8 @@ impl<'c> Writer<'c> {
         loop {
             let until = self.fault.as_ref().map(|fault| fault.retry_at);
             if self.fault.is_none() && !self.work.is_empty() {
-                self.queue.take_all(&mut self.work);
-            } else if self.queue.take(&mut self.work, until) == Next::Closing {
+                self.surroundings.queue.take_all(&mut self.work);
+            } else if self.surroundings.queue.take(&mut self.work, until) == Next::Closing {
                 return Ok(());
             }
             if let Some(error) = self.still_failing() {
@@ -110,7 +122,7 @@ impl<'c> Writer<'c> {
                     command.answer();
                 }
                 if count > 0 {
-                    (self.observer)(stats);
+                    (self.surroundings.observer)(stats);
                 }
                 self.checkpoints.after_commit(self.session.connection);
             }
@@ -132,6 +144,12 @@ impl<'c> Writer<'c> {
     }
 
     fn try_commit(&mut self, batch: &mut [Box<dyn Command>], each_by_itself: bool) -> rusqlite::Result<()> {
+        let most_pages = self.surroundings.most_pages.load(Ordering::Relaxed);
+        if most_pages != self.limit {
+            self.limit = most_pages;
+            let sql = format!("PRAGMA max_page_count = {most_pages}");
+            self.session.connection.query_row(&sql, [], |_| Ok(()))?;
+        }
         self.session.begin()?;
         if self.fault.is_some() {
             self.probe()?;
@@ -168,12 +186,13 @@ impl<'c> Writer<'c> {
         let wait = self.fault.as_ref().map_or(FIRST_RETRY, |fault| (fault.wait * 2).min(LAST_RETRY));
         let now = Instant::now();
         let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
-        let gives_up_at = gives_up_at.or_else(|| self.queue.is_closing().then(|| now + CLOSE_PATIENCE));
+        let gives_up_at =
+            gives_up_at.or_else(|| self.surroundings.queue.is_closing().then(|| now + CLOSE_PATIENCE));
         let failure = StoreError::Unavailable(error.to_string());
         if self.fault.is_none() {
             tracing::error!(%error, "the store cannot write; it tries again");
         }
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
+        *self.surroundings.health.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
         self.refuse_who_can_be(&failure);
         self.fault = Some(Fault { error: failure, retry_at: now + wait, wait, gives_up_at });
     }
@@ -181,7 +200,7 @@ impl<'c> Writer<'c> {
     fn recovered(&mut self) {
         if self.fault.take().is_some() {
             tracing::info!("the store can write again");
-            *self.health.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.surroundings.health.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 

@@ -6,7 +6,8 @@ pub async fn outcomes_are_recorded_and_there_after_reopening(stores: &impl Store
     let store = stores.open();
     accept_one(&store, message(1)).await;
     let refused = attempt(OutcomeClass::Unavailable, &[]);
-    let first = Finished { id: id(1), attempt: Some(refused.clone()), receipt_ids: smallvec![], transition: None };
+    let first =
+        Finished { id: id(1), attempt: Some(refused.clone()), receipt_ids: smallvec![], transition: None };
     store.record(vec![first]).await.unwrap();
     assert_eq!(state(&store, 1).await, MessageState::Accepted);
     let mut second = sent(1, &["a1"]);

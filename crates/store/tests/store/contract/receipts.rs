@@ -141,7 +141,10 @@ pub async fn the_likeliest_candidate_is_taken_first(stores: &impl Stores) {
         accepted(&store, n).await;
         store.record(vec![sent(n, &[&format!("key{n}")])]).await.unwrap();
     }
-    assert_eq!(tell(&store, receipt(&["key2", "key1"], Delivered)).await, changed(2, MessageState::Delivered));
+    assert_eq!(
+        tell(&store, receipt(&["key2", "key1"], Delivered)).await,
+        changed(2, MessageState::Delivered)
+    );
 }
 
 pub async fn the_number_decides_between_candidates(stores: &impl Stores) {

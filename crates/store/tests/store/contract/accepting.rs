@@ -33,7 +33,8 @@ pub async fn an_id_that_is_taken_fails_its_call_and_no_other(stores: &impl Store
     allocate(&store, VS, 10).await;
     let paid = |n| NewMessage { payers: smallvec![VS], ..message(n) };
     accept_one(&store, paid(1)).await;
-    let calls = [store.accept(vec![paid(2)]), store.accept(vec![paid(3), paid(1)]), store.accept(vec![paid(4)])];
+    let calls =
+        [store.accept(vec![paid(2)]), store.accept(vec![paid(3), paid(1)]), store.accept(vec![paid(4)])];
     let [before, wrong, after] = calls;
     assert_eq!(before.await.unwrap(), [Accepted::New]);
     assert!(matches!(wrong.await, Err(StoreError::Conflict(_))));

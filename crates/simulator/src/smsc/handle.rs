@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,22 +11,19 @@ use tokio::time::Instant;
 use super::behaviour::Behaviour;
 use super::counters::SmscCounters;
 use super::deliver::{DeliverSm, segments};
-use super::listener::{Running, bind};
 use super::options::{BindMode, Command, SmscOptions};
 use super::outbox::Delivery;
 use super::record::{DeliveryAnswer, Message, SubmitRecord};
 use super::shared::Shared;
 use super::submit::AddressField;
 use crate::handset::{Handset, HandsetEvents};
+use crate::server::Server;
 use crate::sync::lock;
 use crate::wait::TimedOut;
 
 /// An SMSC on its own address. Dropped, it ends abruptly with all its connections; [`shutdown`](Self::shutdown) also waits for that.
 pub struct Smsc {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    running: tokio::sync::Mutex<Option<Running>>,
-    numbers: Arc<AtomicU64>,
+    server: Server<Shared>,
 }
 
 /// No session that can be delivered to is bound.
@@ -44,7 +40,7 @@ impl std::error::Error for NoReceiver {}
 
 impl fmt::Debug for Smsc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Smsc").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Smsc").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 
@@ -55,44 +51,40 @@ impl Smsc {
     /// The address cannot be listened on, or the certificate or its key cannot be used.
     pub async fn start(options: SmscOptions) -> io::Result<Self> {
         let acceptor = options.tls.as_ref().map(|identity| identity.acceptor()).transpose()?;
-        let listener = bind(options.listen)?;
-        let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(options, acceptor));
-        let numbers = Arc::new(AtomicU64::new(1));
-        let running = Running::start(Arc::clone(&shared), listener, Arc::clone(&numbers));
-        Ok(Self { shared, address, running: tokio::sync::Mutex::new(Some(running)), numbers })
+        let listen = options.listen;
+        Ok(Self { server: Server::start(Shared::new(options, acceptor), listen)? })
     }
 
     /// Where it listens, or did before it was stopped.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.address().port()
     }
 
     // === behaviour ===
 
     /// Behaves so from now on, on open connections too.
     pub fn set(&self, behaviour: Behaviour) {
-        self.shared.behaviour.send_replace(Arc::new(behaviour));
+        self.server.shared.behaviour.send_replace(Arc::new(behaviour));
     }
 
     /// Changes something about the behaviour and leaves the rest.
     pub fn change(&self, change: impl FnOnce(&mut Behaviour)) {
-        self.shared.behaviour.send_modify(|behaviour| change(Arc::make_mut(behaviour)));
+        self.server.shared.behaviour.send_modify(|behaviour| change(Arc::make_mut(behaviour)));
     }
 
     /// How it behaves now.
     pub fn behaviour(&self) -> Behaviour {
-        Behaviour::clone(&self.shared.behaviour.borrow())
+        Behaviour::clone(&self.server.shared.behaviour.borrow())
     }
 
     /// Tells every open connection to do something once; gives back how many were told.
     pub fn command(&self, command: &Command) -> usize {
-        let connections = lock(&self.shared.connections);
+        let connections = lock(&self.server.shared.connections);
         connections.values().filter(|connected| connected.commands.try_send(command.clone()).is_ok()).count()
     }
 
@@ -100,17 +92,12 @@ impl Smsc {
 
     /// Closes the listening socket and resets all connections, as a machine that dies does.
     pub async fn stop(&self) {
-        let running = self.running.lock().await.take();
-        if let Some(running) = running {
-            running.stop().await;
-        }
+        self.server.stop().await;
     }
 
     /// Closes the listening socket; open connections live on.
     pub async fn stop_listening(&self) {
-        if let Some(running) = self.running.lock().await.as_mut() {
-            running.stop_listening().await;
-        }
+        self.server.stop_listening().await;
     }
 
     /// Listens again on the same port after [`stop`](Self::stop) or [`stop_listening`](Self::stop_listening).
@@ -118,14 +105,7 @@ impl Smsc {
     /// # Errors
     /// The port is taken: by another process, or because this SMSC still listens.
     pub async fn start_again(&self) -> io::Result<()> {
-        let mut running = self.running.lock().await;
-        let listener = bind(self.address)?;
-        let (shared, numbers) = (Arc::clone(&self.shared), Arc::clone(&self.numbers));
-        match running.as_mut() {
-            Some(running) => running.listen(shared, listener, numbers),
-            None => *running = Some(Running::start(shared, listener, numbers)),
-        }
-        Ok(())
+        self.server.start_again().await
     }
 
     /// Ends all tasks and waits until they have.
@@ -137,37 +117,40 @@ impl Smsc {
 
     /// The whole messages that were accepted, the oldest first.
     pub fn messages(&self) -> Vec<Arc<Message>> {
-        lock(&self.shared.recorder.records).messages.iter().cloned().collect()
+        lock(&self.server.shared.recorder.records).messages.iter().cloned().collect()
     }
 
     /// All submits, refused ones too, the oldest first.
     pub fn submits(&self) -> Vec<Arc<SubmitRecord>> {
-        lock(&self.shared.recorder.records).submits.iter().cloned().collect()
+        lock(&self.server.shared.recorder.records).submits.iter().cloned().collect()
     }
 
     /// What was answered to deliver_sm, the oldest first.
     pub fn delivery_answers(&self) -> Vec<DeliveryAnswer> {
-        lock(&self.shared.recorder.records).deliveries.iter().cloned().collect()
+        lock(&self.server.shared.recorder.records).deliveries.iter().cloned().collect()
     }
 
     /// Forgets all that was recorded, incomplete messages too.
     pub fn forget(&self) {
-        self.shared.recorder.forget();
+        self.server.shared.recorder.forget();
     }
 
     /// Counts of what it saw.
     pub fn counters(&self) -> SmscCounters {
-        self.shared.counters.read()
+        self.server.shared.counters.read()
     }
 
     /// How many deliver_sm wait for a receiver or for their time.
     pub fn waiting_deliveries(&self) -> usize {
-        self.shared.waiting()
+        self.server.shared.waiting()
     }
 
     /// Who is bound now.
     pub fn bound(&self) -> Vec<(String, BindMode)> {
-        lock(&self.shared.connections).values().filter_map(|connected| connected.bound.clone()).collect()
+        lock(&self.server.shared.connections)
+            .values()
+            .filter_map(|connected| connected.bound.clone())
+            .collect()
     }
 
     /// Waits until the recorded messages are as asked; gives them back. Needs recording (`keep` above 0).
@@ -179,7 +162,7 @@ impl Smsc {
         within: Duration,
         mut are_there: impl FnMut(&[Arc<Message>]) -> bool,
     ) -> Result<Vec<Arc<Message>>, TimedOut> {
-        let recorder = &self.shared.recorder;
+        let recorder = &self.server.shared.recorder;
         let look = || {
             let mut records = lock(&recorder.records);
             let messages = records.messages.make_contiguous();
@@ -193,7 +176,7 @@ impl Smsc {
     /// # Errors
     /// None came within that time.
     pub async fn next_message(&self, within: Duration) -> Result<Arc<Message>, TimedOut> {
-        let recorder = &self.shared.recorder;
+        let recorder = &self.server.shared.recorder;
         let look = || {
             let mut records = lock(&recorder.records);
             let gone = records.messages_ever - records.messages.len() as u64;
@@ -214,7 +197,7 @@ impl Smsc {
         within: Duration,
         mut are_there: impl FnMut(&[Arc<SubmitRecord>]) -> bool,
     ) -> Result<Vec<Arc<SubmitRecord>>, TimedOut> {
-        let recorder = &self.shared.recorder;
+        let recorder = &self.server.shared.recorder;
         let look = || {
             let mut records = lock(&recorder.records);
             let submits = records.submits.make_contiguous();
@@ -232,7 +215,7 @@ impl Smsc {
         within: Duration,
         mut are_there: impl FnMut(&[DeliveryAnswer]) -> bool,
     ) -> Result<Vec<DeliveryAnswer>, TimedOut> {
-        let recorder = &self.shared.recorder;
+        let recorder = &self.server.shared.recorder;
         let look = || {
             let mut records = lock(&recorder.records);
             let deliveries = records.deliveries.make_contiguous();
@@ -255,7 +238,7 @@ impl Smsc {
             let counters = self.counters();
             are_there(&counters).then_some(counters)
         };
-        self.shared.changes.wait(within, look).await
+        self.server.shared.changes.wait(within, look).await
     }
 
     // === towards the client ===
@@ -266,7 +249,7 @@ impl Smsc {
     /// # Errors
     /// Nobody is bound who could get it.
     pub fn send_inbound(&self, from: &str, to: &str, text: &str) -> Result<(), NoReceiver> {
-        let system_id = lock(&self.shared.connections)
+        let system_id = lock(&self.server.shared.connections)
             .iter()
             .filter_map(|(number, connected)| Some((number, connected.bound.as_ref()?)))
             .filter(|(_, (_, mode))| *mode != BindMode::Transmitter)
@@ -279,7 +262,7 @@ impl Smsc {
 
     /// As [`send_inbound`](Self::send_inbound), for one system_id; kept until it is bound.
     pub fn send_inbound_to(&self, system_id: &str, from: &str, to: &str, text: &str) {
-        let reference = u8::try_from(self.shared.next_order() % 256).unwrap_or_default();
+        let reference = u8::try_from(self.server.shared.next_order() % 256).unwrap_or_default();
         let (data_coding, parts) = segments(text, reference);
         // UDHI where there is a header (SMPP 3.4 §5.2.12).
         let esm_class = if parts.len() > 1 { 0x40 } else { 0 };
@@ -289,7 +272,7 @@ impl Smsc {
             .iter()
             .map(|part| Delivery {
                 due: Instant::now(),
-                order: self.shared.next_order(),
+                order: self.server.shared.next_order(),
                 pdu: DeliverSm {
                     service_type: b"",
                     source: AddressField { ton: 1, npi: 1, octets: &from },
@@ -305,19 +288,19 @@ impl Smsc {
                 tries: 0,
             })
             .collect();
-        self.shared.outbox(system_id).put(deliveries);
+        self.server.shared.outbox(system_id).put(deliveries);
     }
 
     // === the phone ===
 
     /// The phone that the messages are for.
     pub fn handset(&self) -> Handset {
-        self.shared.options.handset.clone()
+        self.server.shared.options.handset.clone()
     }
 
     /// What the phone shows from now on.
     pub fn events(&self) -> HandsetEvents {
-        self.shared.options.handset.events()
+        self.server.shared.options.handset.events()
     }
 }
 
