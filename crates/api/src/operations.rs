@@ -58,11 +58,11 @@ pub(crate) fn routes() -> Vec<Route> {
             method: "GET",
             path: "/metrics",
             id: "get_metrics",
-            summary: "Metrics in the Prometheus text format.",
+            summary: "Metrics in the OpenMetrics text format, as Prometheus reads it.",
             access: Allowed::Everybody,
             parameters: &[],
             body: None,
-            success: Success::other(PROMETHEUS, "The metrics."),
+            success: Success::other(OPEN_METRICS, "The metrics."),
             problems: &[],
             handler: get(metrics),
         },
@@ -93,7 +93,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 async fn healthz() -> Answer {
     Ok(answer::json(StatusCode::OK, &json!({"status": "ok"})))
@@ -110,7 +110,7 @@ async fn metrics(State(api): State<Arc<Api>>) -> Answer {
     if !api.options.metrics {
         return Err(ProblemDetails::not_found("this address"));
     }
-    Ok(answer::with_type(StatusCode::OK, PROMETHEUS, api.dispatch.render_metrics()))
+    Ok(answer::with_type(StatusCode::OK, OPEN_METRICS, api.dispatch.render_metrics()))
 }
 
 async fn openapi(State(api): State<Arc<Api>>) -> Answer {

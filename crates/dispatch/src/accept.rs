@@ -43,7 +43,7 @@ impl Engine {
         CarriedThrough(Some(Box::pin(async move { engine.accept_all(vs, requests).await })))
     }
 
-    async fn accept_all(&self, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
+    async fn accept_all(self: &Arc<Self>, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
         let mut news = Vec::with_capacity(requests.len());
         let mut prepared = Vec::with_capacity(requests.len());
         let mut answers: Vec<Option<Refusal>> = Vec::with_capacity(requests.len());
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     /// The store has said what became of a message: a new one goes on its way.
-    fn accepted(&self, message: Prepared, stored: Option<Accepted>) -> Result<Taken, Refusal> {
+    fn accepted(self: &Arc<Self>, message: Prepared, stored: Option<Accepted>) -> Result<Taken, Refusal> {
         let Prepared { submission, plan, due_ms } = message;
         let (id, vs) = (submission.id, submission.routing.vs);
         match stored {

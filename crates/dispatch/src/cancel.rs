@@ -2,13 +2,14 @@
 
 use crate::engine::Engine;
 use crate::words::DirectoryError;
+use std::sync::Arc;
 use textgate_gateway::Submission;
 use textgate_sms::{MessageId, MessageState, VsId};
 
 impl Engine {
     /// Cancels a message unless a gateway has it. Answers its state afterwards, and whether this call changed it.
     pub(crate) async fn cancel(
-        &self,
+        self: &Arc<Self>,
         vs: VsId,
         id: MessageId,
     ) -> Result<(MessageState, bool), DirectoryError> {

@@ -157,7 +157,7 @@ impl Engine {
         }
         let (engine, actor) = (Arc::clone(self), actor.to_owned());
         // A task of its own: whoever asked may hang up at any await, and what is on disk must get into force all the same.
-        let change = tokio::spawn(async move {
+        let change = self.tasks.spawn(async move {
             let _one_at_a_time = turn;
             let directory = engine.store.change(actor, engine.clock.now_ms(), changes).await?;
             let stations =

@@ -36,7 +36,7 @@ enum Next {
 
 impl Engine {
     /// Puts a message into the lane of the gateway that it should go to now.
-    pub(crate) fn route(&self, mut submission: Box<Submission>) {
+    pub(crate) fn route(self: &Arc<Self>, mut submission: Box<Submission>) {
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         if is_expired(&submission, now, now_ms) {
             return self.finish(submission, self.expired());
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// Goes through what waits for a gateway.
-    pub(crate) fn look(&self, gateway: GatewayId) {
+    pub(crate) fn look(self: &Arc<Self>, gateway: GatewayId) {
         let view = self.view.load();
         let Some(station) = view.stations.get(&gateway) else { return };
         // Asked before the station is locked, because no station is asked under another one's lock.
@@ -98,13 +98,17 @@ impl Engine {
     }
 
     /// A gateway can send again: what waits in vain elsewhere may come to it.
-    pub(crate) fn look_everywhere(&self) {
+    pub(crate) fn look_everywhere(self: &Arc<Self>) {
         let waiting: Vec<GatewayId> = self.view.load().stations.keys().copied().collect();
         waiting.into_iter().for_each(|gateway| self.look(gateway));
     }
 
     /// Decides what follows from these outcomes, and records them.
-    pub(crate) fn outcomes(&self, station: &Station, finished: &mut Vec<(Box<Submission>, Outcome)>) {
+    pub(crate) fn outcomes(
+        self: &Arc<Self>,
+        station: &Station,
+        finished: &mut Vec<(Box<Submission>, Outcome)>,
+    ) {
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         if let Some(probe_at) = station.finished(finished, now) {
             self.agenda.look(probe_at, station.id);
@@ -146,8 +150,7 @@ impl Engine {
             }
             records.push(record);
         }
-        // Enqueued when called; the store keeps it whatever happens, so nothing has to wait here.
-        drop(self.store.record(records));
+        self.record(records);
         if self.is_stopping() {
             // What is not finished stays in the store for the next start.
             return self.dropped(onward.len());
@@ -232,7 +235,7 @@ impl Engine {
     }
 
     /// Ends a message that is not with a gateway, and records that.
-    pub(crate) fn finish(&self, submission: Box<Submission>, transition: Transition) {
+    pub(crate) fn finish(self: &Arc<Self>, submission: Box<Submission>, transition: Transition) {
         let transition = self.settle(&submission, transition);
         let record = Finished {
             id: submission.id,
@@ -240,7 +243,21 @@ impl Engine {
             receipt_ids: SmallVec::new(),
             transition: Some(transition),
         };
-        drop(self.store.record(vec![record]));
+        self.record(vec![record]);
+    }
+
+    /// Hands records to the store, which has them when this returns and keeps them whatever happens: nothing waits here. What
+    /// receipts that had come early did is told when it is known.
+    fn record(self: &Arc<Self>, records: Vec<Finished>) {
+        let (engine, recorded) = (Arc::clone(self), self.store.record(records));
+        tokio::spawn(async move {
+            for matched in recorded.await.unwrap_or_default() {
+                engine.metrics.receipts.inc();
+                if let Some(state) = matched.changed_to {
+                    engine.came_to(matched.id, matched.vs, state);
+                }
+            }
+        });
     }
 
     /// Counts and tells the end of a message, and fills in what depends on the message.

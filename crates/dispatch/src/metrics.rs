@@ -5,7 +5,7 @@
 use crate::station::Station;
 use crate::view::View;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -164,16 +164,15 @@ impl fmt::Debug for Gateways {
     }
 }
 
+/// Writes one gateway's share of a metric, under these labels.
+type Write<'a> = &'a mut dyn FnMut(&Station, &[(&str, &str)], &mut MetricEncoder<'_>) -> fmt::Result;
+
 impl Collector for Gateways {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let each = |encoder: &mut DescriptorEncoder<'_>,
                     (name, help, unit): (&str, &str, Option<&Unit>),
                     kind: &dyn EncodeMetric,
-                    write: &mut dyn FnMut(
-            &Station,
-            &[(&str, &str)],
-            &mut prometheus_client::encoding::MetricEncoder<'_>,
-        ) -> fmt::Result| {
+                    write: Write<'_>| {
             let mut metric = encoder.encode_descriptor(name, help, unit, kind.metric_type())?;
             for (path, station) in &self.0 {
                 let name = station.built().name.clone();

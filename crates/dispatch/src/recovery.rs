@@ -2,6 +2,7 @@
 
 use crate::accept::{overwrite, routing};
 use crate::engine::Engine;
+use std::sync::Arc;
 use std::time::Duration;
 use textgate_gateway::Submission;
 use textgate_sms::MessageId;
@@ -12,7 +13,7 @@ const PAGE: usize = 2_000;
 
 impl Engine {
     /// Puts everything that is not finished back on its way.
-    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
+    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
         let mut found = 0_u64;
         let mut after = MessageId::from_u64(0);
         loop {
@@ -39,7 +40,7 @@ impl Engine {
     }
 
     /// Puts one message from the store on its way.
-    pub(crate) fn resume(&self, message: StoredMessage) {
+    pub(crate) fn resume(self: &Arc<Self>, message: StoredMessage) {
         self.claim_place();
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         let view = self.view.load();

@@ -1,1 +1,24 @@
-//! The other side, for trial and test.
+//! The other side, for trial and test: an SMSC and an HTTP provider on the loopback, and the phone behind both.
+//!
+//! Written from the standards alone. It knows the wire protocols and nothing of the gateway's code, so that the
+//! two sides check each other: its tables, its PDU reader and its reassembly are its own.
+
+pub mod handset;
+pub mod http;
+pub mod smsc;
+pub mod text;
+
+mod server;
+mod sync;
+mod tls;
+mod wait;
+
+pub use handset::{Handset, HandsetEvent, HandsetEvents, Via};
+pub use http::{HttpAnswer, HttpBehaviour, HttpCounters, HttpFault, HttpOptions, HttpProvider, HttpRequest};
+pub use smsc::{
+    AnswerOrder, Arrival, Behaviour, BindMode, Command, DeliveryAnswer, Fault, FinalState, IdBase, IdStyle,
+    LastAnswer, Message, ReceiptFormat, ReceiptWhen, ReceiptWording, Receipts, Silence, Smsc, SmscCounters,
+    SmscOptions, Status, Submit, SubmitRecord,
+};
+pub use tls::TlsIdentity;
+pub use wait::TimedOut;

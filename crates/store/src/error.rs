@@ -12,6 +12,14 @@ pub enum StoreError {
     /// A change of the directory does not fit what is there (a name is taken, a virtual server is missing).
     #[error("{0}")]
     Conflict(String),
+    /// The store could not be opened: there is no such folder, it may not be read or written, or it is something else.
+    #[error("cannot open the store {path}: {reason}")]
+    CannotOpen {
+        /// The store's file.
+        path: String,
+        /// What is in the way.
+        reason: String,
+    },
     /// The files were written by a newer version.
     #[error(
         "the store has schema {found}, and this version of textgate knows {known}: run the newer version"

@@ -5,8 +5,10 @@
 
 mod directory;
 mod error;
+mod events;
 mod message;
 mod seal;
+mod sqlite;
 mod store;
 
 pub use directory::{
@@ -19,4 +21,5 @@ pub use message::{
     StoredMessage, Transition,
 };
 pub use seal::{Purpose, SealError, Sealer};
+pub use sqlite::{Observer, SqliteOptions, SqliteStore};
 pub use store::{Answer, CommitStats, Store};

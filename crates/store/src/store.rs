@@ -11,14 +11,19 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Whole operations in the domain's words; each one is one transaction, and has happened, durably, when its future
 /// is ready with `Ok`.
+///
+/// **An operation that writes is queued when its method is called**, not when the future is polled: order of calls is order of
+/// writing, and a future that is dropped changes nothing about what is written. (`prune` and `erase_texts`, which work in steps, and
+/// operations that only read begin when polled.)
 pub trait Store: Send + Sync + 'static {
     /// Accepts messages, each on its own: charges all its payers, or refuses it. Answers in order. Many callers'
     /// messages share one commit. [`StoreError::Busy`] when too many wait for theirs.
     fn accept(&self, messages: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>>;
 
     /// Records attempts and changes of state, in order. Never refuses and never forgets: on a full disk it is tried again until
-    /// it is done. Need not be awaited. A state that is already final is not changed (only the event is added).
-    fn record(&self, finished: Vec<Finished>) -> Answer<'_, ()>;
+    /// it is done. Need not be awaited. A state that is already final is not changed (only the event is added). A
+    /// message is accepted before its outcome is recorded. Answers what receipts that had come early did.
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>>;
 
     /// Records receipts: finds the message of each by gateway and candidate id, adds the event, and changes `sent` to `delivered`
     /// when all segments are, or to `undelivered` when one is not. One that matches nothing is kept

@@ -9,35 +9,33 @@ use std::path::Path;
 use std::sync::Arc;
 use textgate_dispatch::{Dispatch, Limits, Metrics, Parts, StartError};
 use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugin, Plugins};
-use textgate_store::Store;
+use textgate_store::{SqliteOptions, SqliteStore, Store};
 
 /// Starts the engine on the configured store.
 pub(crate) async fn start(config: &Config, limits: Limits) -> Result<Dispatch, Failure> {
+    Dispatch::start(parts(config, limits).await?).await.map_err(not_started)
+}
+
+/// Opens the engine for a command on the store itself: no gateway is started, and nothing is sent.
+pub(crate) async fn start_offline(config: &Config) -> Result<Dispatch, Failure> {
+    Dispatch::open(parts(config, config.bounds.limits()).await?).await.map_err(not_started)
+}
+
+/// Everything the engine is made of. Makes the data directory and the key file where there are none yet.
+async fn parts(config: &Config, limits: Limits) -> Result<Parts, Failure> {
     make_data_dir(&config.data_dir)?;
     let sealer = key_file::sealer(&config.key_file, !config.database().exists())?;
     let metrics = Arc::new(Metrics::default());
     let store = open_store(config, &metrics).await?;
-    let parts = Parts {
-        store,
-        sealer,
-        plugins: plugins(),
-        environment: Environment { network: NetworkGuard::allowing(config.allow.iter().copied()) },
-        limits,
-        metrics,
-    };
-    Dispatch::start(parts).await.map_err(|error| match error {
-        StartError::WrongKey => Failure::configuration(error),
-        StartError::Store(_) => Failure::failed(error),
-    })
+    let environment = Environment { network: NetworkGuard::allowing(config.allow.iter().copied()) };
+    Ok(Parts { store, sealer, plugins: plugins(), environment, limits, metrics })
 }
 
-/// Starts the engine for a command on the store itself: no gateway is started, and nothing is sent.
-pub(crate) async fn start_offline(config: &Config) -> Result<Dispatch, Failure> {
-    // Until dispatch can start without its gateways, starting it here would send what waits: rather nothing is done.
-    Err(Failure::unreachable(format_args!(
-        "no server runs on {}; start it with `textgate serve`: this build cannot change a store without one",
-        config.data_dir.display()
-    )))
+fn not_started(error: StartError) -> Failure {
+    match error {
+        StartError::WrongKey => Failure::configuration(error),
+        StartError::Store(_) => Failure::failed(error),
+    }
 }
 
 /// Every kind of gateway, in the order the console lists them.
@@ -47,11 +45,17 @@ pub(crate) fn plugins() -> Plugins {
 }
 
 async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<dyn Store>, Failure> {
-    let _ = metrics;
-    Err(Failure::failed(format_args!(
-        "this build has no store yet: {} cannot be opened",
-        config.database().display()
-    )))
+    let (path, metrics) = (config.database(), Arc::clone(metrics));
+    let options = SqliteOptions {
+        observer: Arc::new(move |stats| metrics.on_commit(stats)),
+        ..SqliteOptions::default()
+    };
+    // Opening blocks: it may have to go through the log of a process that was killed.
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options)).await;
+    match opened.map_err(Failure::failed)? {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Failure::failed(error)),
+    }
 }
 
 /// The data directory, for its owner only where it is new.

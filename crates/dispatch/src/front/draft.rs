@@ -6,12 +6,12 @@ use crate::station::Built;
 use crate::view::{FAILOVER_AFTER_MS, Server, Settings, View};
 use crate::words::{GatewayInput, Mode, OnUncertain, SettingsInput};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use textgate_gateway::{Plugins, Problem};
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
-use textgate_store::{Change, GatewayRecord, NewGateway};
+use textgate_store::{Change, NewGateway};
 
 /// Most gateways of one virtual server.
 pub(super) const MOST_GATEWAYS: usize = 8;
@@ -28,7 +28,6 @@ pub(super) struct Current {
 struct CurrentGateway {
     id: GatewayId,
     built: Arc<Built>,
-    sealed: Vec<u8>,
 }
 
 /// What decides whether mode Default can be selected.
@@ -54,25 +53,17 @@ struct DraftGateway {
     name: String,
     plugin: String,
     settings: textgate_gateway::Settings,
-    /// The settings as they are in the store, where they stay as they are.
-    sealed: Option<Vec<u8>>,
     /// Which settings of a gateway that is there already are to be others.
     changed: Vec<String>,
 }
 
 // === impl Current ===
 
-/// The gateways' records by number, for many [`Current::of`].
-pub(super) fn records(view: &View) -> HashMap<GatewayId, &GatewayRecord> {
-    view.directory.gateways.iter().map(|record| (record.id, record)).collect()
-}
-
 impl Current {
     /// What is in force for this virtual server. A new one's are the default.
-    pub(super) fn of(view: &View, server: &Server, records: &HashMap<GatewayId, &GatewayRecord>) -> Self {
+    pub(super) fn of(view: &View, server: &Server) -> Self {
         let gateway = |id: &GatewayId| {
-            let built = Arc::clone(&view.stations.get(id)?.built());
-            Some(CurrentGateway { id: *id, built, sealed: records.get(id)?.sealed_settings.clone() })
+            Some(CurrentGateway { id: *id, built: Arc::clone(&view.stations.get(id)?.built()) })
         };
         Self {
             settings: server.settings.clone(),
@@ -200,7 +191,7 @@ impl Draft {
                 *next_gateway = next_gateway.saturating_add(1);
                 id
             });
-            let sealed_settings = draft.sealed.unwrap_or_else(|| engine.seal_settings(id, &draft.settings));
+            let sealed_settings = engine.seal_settings(id, &draft.settings);
             NewGateway { id, name: draft.name, plugin: draft.plugin, sealed_settings }
         };
         let gateways = self.gateways.into_iter().map(gateway).collect();
@@ -261,15 +252,7 @@ fn read_gateway(
         Some(same) => differing(plugins, &same.built, &settings.to_json()),
         None => Vec::new(), // the list of gateways says that it is new
     };
-    let sealed = same.filter(|_| changed.is_empty()).map(|same| same.sealed.clone());
-    Ok(DraftGateway {
-        id: there.map(|there| there.id),
-        name,
-        plugin: input.plugin,
-        settings,
-        sealed,
-        changed,
-    })
+    Ok(DraftGateway { id: there.map(|there| there.id), name, plugin: input.plugin, settings, changed })
 }
 
 /// Which settings differ from those in the store, by name.
@@ -279,6 +262,6 @@ fn differing(plugins: &Plugins, there: &Built, settings: &Value) -> Vec<String> 
     let stored = read.as_ref().unwrap_or(&there.settings);
     let empty = serde_json::Map::new();
     let (to, from) = (settings.as_object().unwrap_or(&empty), stored.as_object().unwrap_or(&empty));
-    let names: std::collections::BTreeSet<&String> = to.keys().chain(from.keys()).collect();
+    let names: BTreeSet<&String> = to.keys().chain(from.keys()).collect();
     names.into_iter().filter(|name| to.get(*name) != from.get(*name)).cloned().collect()
 }

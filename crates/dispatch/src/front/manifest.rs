@@ -1,7 +1,7 @@
 //! `apply`: brings the directory to what a manifest says, all or nothing, and says what that takes.
 
 use super::api_keys::{self, MOST_KEYS};
-use super::draft::{Above, Current, Draft, records};
+use super::draft::{Above, Current, Draft};
 use super::servers::DEEPEST;
 use super::{credits, names};
 use crate::dispatch::Dispatch;
@@ -10,8 +10,8 @@ use crate::view::View;
 use crate::words::{Applied, DirectoryError, Manifest, ManifestKey, ManifestServer, Mode, SettingsInput};
 use std::collections::{BTreeSet, HashMap};
 use textgate_gateway::Problem;
-use textgate_sms::{GatewayId, VsId};
-use textgate_store::{Allocation, ApiKeyRecord, Change, Credits, GatewayRecord, NewApiKey, Role};
+use textgate_sms::VsId;
+use textgate_store::{Allocation, ApiKeyRecord, Change, Credits, NewApiKey, Role};
 
 /// The remark in the ledger.
 const NOTE: &str = "textgate apply";
@@ -64,7 +64,6 @@ struct Plan<'a> {
     engine: &'a Engine,
     view: &'a View,
     credits: &'a HashMap<VsId, Credits>,
-    records: HashMap<GatewayId, &'a GatewayRecord>,
     keys: HashMap<VsId, HashMap<&'a str, &'a ApiKeyRecord>>,
     /// Whose each secret will be.
     owners: HashMap<[u8; 32], (VsId, String)>,
@@ -89,7 +88,6 @@ impl<'a> Plan<'a> {
             engine,
             view,
             credits,
-            records: records(view),
             keys: HashMap::new(),
             owners: HashMap::new(),
             parents: HashMap::new(),
@@ -230,7 +228,7 @@ impl<'a> Plan<'a> {
             _ => Above::Gateway { allocated },
         };
         let current = match self.view.server(vs) {
-            Some(server) => Current::of(self.view, server, &self.records),
+            Some(server) => Current::of(self.view, server),
             None => Current::default(),
         };
         match Draft::read(&self.engine.plugins, &current, above, input) {

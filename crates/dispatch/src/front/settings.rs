@@ -1,6 +1,6 @@
 //! SMS settings: shown without secrets, and put as a whole.
 
-use super::draft::{Above, Current, Draft, records};
+use super::draft::{Above, Current, Draft};
 use super::{secrets, server};
 use crate::dispatch::Dispatch;
 use crate::station::Station;
@@ -45,7 +45,7 @@ impl Dispatch {
                     Some(parent) if view.route(parent).is_none() => Above::NoGateway,
                     Some(_) => Above::Gateway { allocated: credits.get(&vs).map_or(0, |c| c.allocated) },
                 };
-                let current = Current::of(view, server, &records(view));
+                let current = Current::of(view, server);
                 let draft =
                     Draft::read(&engine.plugins, &current, above, input).map_err(DirectoryError::Invalid)?;
                 if draft.differences(&current).is_empty() {

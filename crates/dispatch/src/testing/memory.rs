@@ -81,7 +81,7 @@ impl Store for MemoryStore {
         answer(Ok(answers))
     }
 
-    fn record(&self, finished: Vec<Finished>) -> Answer<'_, ()> {
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
         let mut messages = self.messages.lock().unwrap();
         for one in finished {
             let Some(message) = messages.get_mut(&one.id) else { continue };
@@ -97,7 +97,7 @@ impl Store for MemoryStore {
                 self.refunds.lock().unwrap().push(one.id);
             }
         }
-        answer(Ok(()))
+        answer(Ok(Vec::new()))
     }
 
     fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {

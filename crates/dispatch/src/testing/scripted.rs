@@ -29,7 +29,7 @@ pub(crate) struct Script {
 
 /// Gateways by the `key` in their settings.
 #[derive(Clone, Default)]
-pub(crate) struct ScriptedPlugin(Arc<Mutex<HashMap<String, Arc<Script>>>>, Arc<Mutex<Vec<Field>>>);
+pub(crate) struct ScriptedPlugin(Arc<Mutex<HashMap<String, Arc<Script>>>>);
 
 pub(crate) fn down() -> Health {
     Health::Down { reason: "gone".into(), is_account: false }

@@ -16,10 +16,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use textgate_dispatch::{Happening, Manifest, What};
-use textgate_sms::{MessageState, OutcomeClass};
 use textgate_simulator::{
     Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions, Via,
 };
+use textgate_sms::{MessageState, OutcomeClass};
 use tokio::sync::broadcast;
 
 /// The phone of the person at the login screen.
@@ -95,7 +95,8 @@ impl Stage {
         let server = Server::start(&config(dir.path().join("data"))?).await?;
         let happenings = server.dispatch().subscribe();
         let manifest = manifest(smsc.address(), provider.address())?;
-        let applied = server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
+        let applied =
+            server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
         let key = applied.generated.into_iter().next().map(|(_, _, secret)| secret).unwrap_or_default();
         let client = Client::remote(&format!("http://{}", server.address()), key.clone())?;
         Ok(Self { server, smsc, provider, client, key, happenings, phone, _dir: dir })
@@ -164,10 +165,12 @@ async fn play(stage: &mut Stage, output: &mut Output) -> Done {
 
     stage.smsc.stop().await;
     output.gap()?;
-    output.line(output.tone(Tone::Notice, "The primary is stopped: its connections break, nobody listens any more."))?;
+    output.line(
+        output.tone(Tone::Notice, "The primary is stopped: its connections break, nobody listens any more."),
+    )?;
     stage.perform(&passcode("The next passcode leaves by the failover", Via::Http), output).await?;
 
-    stage.smsc.restart().await.map_err(simulator)?;
+    stage.smsc.start_again().await.map_err(simulator)?;
     output.gap()?;
     output.line(output.tone(Tone::Notice, "The primary is started again."))?;
     stage.until_up("main").await?;
@@ -176,12 +179,17 @@ async fn play(stage: &mut Stage, output: &mut Output) -> Done {
 
 fn introduce(stage: &Stage, output: &mut Output) -> Done {
     output.line(output.tone(Tone::Strong, "textgate demo"))?;
-    output.line("The real gateway on this machine; the providers and the phone are simulated. Nothing leaves it.")?;
+    output.line(
+        "The real gateway on this machine; the providers and the phone are simulated. Nothing leaves it.",
+    )?;
     output.gap()?;
     let api = stage.server.address();
     output.line(format_args!("  API       http://{api}, virtual server acme"))?;
     output.line(format_args!("  primary   main: SMPP, an SMSC at {}", stage.smsc.address()))?;
-    output.line(format_args!("  failover  backup: Generic HTTP(s), a provider at {}", stage.provider.address()))?;
+    output.line(format_args!(
+        "  failover  backup: Generic HTTP(s), a provider at {}",
+        stage.provider.address()
+    ))?;
     output.line(format_args!("  phone     {PHONE}"))?;
     Ok(())
 }

@@ -6,7 +6,9 @@ use crate::output::{Output, Tone, printable};
 use crate::signals::Signals;
 use std::io;
 use std::net::SocketAddr;
-use textgate_simulator::{Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions};
+use textgate_simulator::{
+    Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions,
+};
 
 pub(super) async fn run(command: SimulateCommand, output: &mut Output) -> Done {
     let mut signals = Signals::watch()?;

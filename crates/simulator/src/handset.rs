@@ -1,0 +1,166 @@
+//! The phone behind the simulators: what its owner would see, as a stream of events with a line each.
+
+use std::fmt;
+use std::time::Instant;
+
+use tokio::sync::broadcast;
+
+/// How many events a slow reader may fall behind before it loses the oldest.
+const BACKLOG: usize = 4096;
+
+/// Which way a text came to the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// Through the SMSC.
+    Smsc,
+    /// Through the HTTP provider.
+    Http,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smsc => "smsc",
+            Self::Http => "http",
+        })
+    }
+}
+
+/// A phone got a text. `Display` is the line to print; `Debug` shows neither number nor text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HandsetEvent {
+    /// The phone's number as it was submitted.
+    pub number: String,
+    /// Who it is from, as it was submitted; may be empty.
+    pub sender: String,
+    /// The whole text, put together again.
+    pub text: String,
+    /// Which way it came.
+    pub via: Via,
+    /// Shown at once and not kept (message class 0).
+    pub flash: bool,
+    /// How many segments it took; 1 where that cannot be seen.
+    pub segments: usize,
+    /// When its last segment arrived.
+    pub at: Instant,
+}
+
+impl fmt::Display for HandsetEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "phone {} got {:?} via {}", self.number, self.text, self.via)?;
+        if !self.sender.is_empty() {
+            write!(f, " from {}", self.sender)?;
+        }
+        if self.flash {
+            f.write_str(", flash")?;
+        }
+        if self.segments > 1 {
+            write!(f, ", {} segments", self.segments)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for HandsetEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandsetEvent")
+            .field("via", &self.via)
+            .field("flash", &self.flash)
+            .field("segments", &self.segments)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where simulators tell of texts. Clones tell the same listeners, so one handset can serve several simulators.
+#[derive(Debug, Clone)]
+pub struct Handset(broadcast::Sender<HandsetEvent>);
+
+impl Default for Handset {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Handset {
+    /// A phone that nobody looks at yet.
+    pub fn new() -> Self {
+        Self(broadcast::Sender::new(BACKLOG))
+    }
+
+    /// Looks at the phone from now on.
+    pub fn events(&self) -> HandsetEvents {
+        HandsetEvents { events: self.0.subscribe(), missed: 0 }
+    }
+
+    /// Whether anybody looks; a text that nobody would see need not be decoded.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    pub(crate) fn show(&self, event: HandsetEvent) {
+        // Nobody looking is not an error.
+        let _ = self.0.send(event);
+    }
+}
+
+/// The stream of what a phone shows.
+#[derive(Debug)]
+pub struct HandsetEvents {
+    events: broadcast::Receiver<HandsetEvent>,
+    missed: u64,
+}
+
+impl HandsetEvents {
+    /// The next text; `None` when every simulator and every [`Handset`] of it is gone.
+    pub async fn next(&mut self) -> Option<HandsetEvent> {
+        loop {
+            match self.events.recv().await {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::RecvError::Lagged(count)) => self.missed += count,
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// How many events were lost because this reader was slower than the simulators.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> HandsetEvent {
+        HandsetEvent {
+            number: "15550100100".into(),
+            sender: "Acme".into(),
+            text: "code 123456".into(),
+            via: Via::Smsc,
+            flash: true,
+            segments: 2,
+            at: Instant::now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_listener_sees_every_text() {
+        let handset = Handset::new();
+        let (mut first, mut second) = (handset.events(), handset.clone().events());
+        handset.show(event());
+        drop(handset);
+        assert_eq!(first.next().await, second.next().await);
+        assert_eq!(first.next().await, None);
+    }
+
+    #[test]
+    fn the_line_tells_what_the_phone_shows_and_debug_does_not() {
+        assert_eq!(
+            event().to_string(),
+            "phone 15550100100 got \"code 123456\" via smsc from Acme, flash, 2 segments"
+        );
+        let debug = format!("{:?}", event());
+        assert!(!debug.contains("123456") && !debug.contains("100100"), "{debug}");
+    }
+}

@@ -1,0 +1,16 @@
+//! An HTTP provider: takes messages as query or form parameters, answers as it is told, and misbehaves on demand.
+
+mod answer;
+mod garble;
+mod handle;
+mod options;
+mod parameters;
+mod request;
+mod service;
+
+#[cfg(test)]
+mod tests;
+
+pub use handle::HttpProvider;
+pub use options::{Decide, HttpAnswer, HttpBehaviour, HttpFault, HttpOptions};
+pub use request::{HttpCounters, HttpRequest};

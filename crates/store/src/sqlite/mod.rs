@@ -1,0 +1,331 @@
+//! The embedded store: SQLite with one writer thread and readers beside it.
+//!
+//! Every operation that writes is queued when it is called; the writer takes all that waits into one transaction, commits it with a
+//! full sync (WAL, `synchronous = FULL`), and answers them all. Whoever waits for an answer (accept, cancel, release, change) starts a
+//! commit at once; outcomes and receipts linger up to [5 ms](queue::LINGER) to ride along with the next one.
+
+mod accept;
+mod awaiting;
+mod backup;
+mod change;
+mod checkpoint;
+mod command;
+mod early;
+mod entries;
+mod files;
+mod list;
+mod periods;
+mod purse;
+mod queue;
+mod readers;
+mod receipts;
+mod record;
+mod retention;
+mod schema;
+mod session;
+mod standing;
+mod writer;
+
+use crate::*;
+use command::{Task, Work};
+use futures_util::future::ready;
+use queue::{Queue, Urgency, Waiting};
+use readers::Readers;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use textgate_sms::{MessageId, MessageState, VsId};
+use tokio::sync::oneshot;
+use writer::{Health, Writer};
+
+/// Hears what each commit cost.
+pub type Observer = Arc<dyn Fn(CommitStats) + Send + Sync>;
+
+/// How a [`SqliteStore`] is opened.
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// Hears what each commit cost, on the writer's thread: it must be quick.
+    pub observer: Observer,
+    /// Most messages that wait to be accepted; beyond it `accept` answers [`StoreError::Busy`] at once.
+    pub accepts_waiting: usize,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { observer: Arc::new(|_| ()), accepts_waiting: 10_000 }
+    }
+}
+
+/// A store in one SQLite file, for one process. Dropping it writes what waits and closes it, as [`close`](Store::close) does.
+pub struct SqliteStore {
+    queue: Arc<Queue>,
+    readers: Arc<Readers>,
+    health: Health,
+    accepts_waiting: usize,
+    most_pages: Arc<AtomicU32>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file, or makes it (mode 0600, as the files beside it). Blocks for some milliseconds.
+    ///
+    /// [`StoreError::Locked`] while another has it open, [`StoreError::TooNew`] where a newer version wrote it,
+    /// [`StoreError::CannotOpen`] for anything else in the way.
+    pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let cannot = |reason: String| StoreError::CannotOpen { path: path.display().to_string(), reason };
+        let lock = files::prepare(path)?;
+        let connection = files::writing(path)?;
+        let checkpoints = checkpoint::Checkpoints::start(path)?;
+        let (queue, health) = (Arc::new(Queue::default()), Health::default());
+        let most_pages = Arc::new(AtomicU32::new(writer::UNLIMITED));
+        let readers = Arc::new(Readers::new(path.to_owned()));
+        let (tell_started, started) = mpsc::channel();
+        let run = {
+            let (queue, readers, health) = (queue.clone(), readers.clone(), health.clone());
+            let surroundings = writer::Surroundings {
+                queue: queue.clone(),
+                health,
+                observer: options.observer,
+                most_pages: most_pages.clone(),
+            };
+            move || {
+                let outcome = write(surroundings, &connection, checkpoints, &tell_started);
+                readers.close();
+                drop(connection);
+                drop(lock);
+                writer::answer_all(queue.closed(outcome), &StoreError::Closed);
+            }
+        };
+        let thread = std::thread::Builder::new().name("textgate-write".to_owned()).spawn(run);
+        let thread = thread.map_err(|error| cannot(error.to_string()))?;
+        match started.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(cannot(error)),
+            Err(_) => return Err(cannot("the writer did not start".to_owned())),
+        }
+        let writer = Mutex::new(Some(thread));
+        Ok(Self { queue, readers, health, accepts_waiting: options.accepts_waiting, most_pages, writer })
+    }
+
+    /// Lets the file grow to this many pages of 4 KiB and no further, so that tests can fill the disk; `None` lets it
+    /// grow again. In force from the next transaction on.
+    #[doc(hidden)]
+    pub fn limit_pages(&self, pages: Option<u32>) {
+        self.most_pages.store(pages.unwrap_or(writer::UNLIMITED), Ordering::Relaxed);
+    }
+
+    /// Queues an operation now, and answers when it is on disk.
+    fn write<I: Send + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        urgency: Urgency,
+        weight: usize,
+        is_kept: bool,
+        waiting: Option<Waiting>,
+        work: Work<I, T>,
+    ) -> Answer<'static, T> {
+        let (reply, answer) = oneshot::channel();
+        let task = Task { input, work, weight, is_kept, waiting, outcome: Err(StoreError::Closed), reply };
+        if let Err(error) = self.queue.push(Box::new(task), urgency) {
+            return Box::pin(ready(Err(error)));
+        }
+        Box::pin(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    /// Queues what is never refused and never forgotten.
+    fn keep<I: Send + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        weight: usize,
+        work: Work<I, T>,
+    ) -> Answer<'static, T> {
+        self.write(input, Urgency::Lingers, weight, true, None, work)
+    }
+
+    /// Queues what somebody waits for.
+    fn now<I: Send + 'static, T: Send + 'static>(&self, input: I, work: Work<I, T>) -> Answer<'static, T> {
+        self.write(input, Urgency::Now, 1, false, None, work)
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'static, T> {
+        Box::pin(self.readers.clone().read(read))
+    }
+
+    /// Works off these ids in transactions small enough to hold up nobody.
+    async fn in_chunks(
+        &self,
+        ids: Vec<MessageId>,
+        work: Work<Vec<MessageId>, usize>,
+    ) -> Result<usize, StoreError> {
+        let mut done = 0;
+        for chunk in ids.chunks(retention::CHUNK) {
+            done += self.write(chunk.to_vec(), Urgency::Lingers, chunk.len(), false, None, work).await?;
+        }
+        Ok(done)
+    }
+}
+
+/// The writer thread, from its first statement to its last.
+fn write(
+    surroundings: writer::Surroundings,
+    connection: &Connection,
+    mut checkpoints: checkpoint::Checkpoints,
+    started: &mpsc::Sender<Result<(), String>>,
+) -> Result<(), StoreError> {
+    let mut writer = match Writer::new(surroundings, connection, checkpoints) {
+        Ok(writer) => writer,
+        Err(error) => {
+            let _ = started.send(Err(error.to_string()));
+            return Err(StoreError::Closed);
+        }
+    };
+    let _ = started.send(Ok(()));
+    let outcome = writer.run();
+    checkpoints = writer.checkpoints;
+    checkpoints.stop();
+    outcome
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.queue.close(None);
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn accept(&self, messages: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>> {
+        let count = messages.len();
+        match self.queue.room(count, self.accepts_waiting) {
+            Ok(waiting) => {
+                self.write(messages, Urgency::Now, count, false, Some(waiting), |session, input| {
+                    accept::accept(session, input)
+                })
+            }
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
+        let weight = finished.len();
+        self.keep(finished, weight, |session, input| record::record(session, input))
+    }
+
+    fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
+        let weight = receipts.len();
+        self.keep(receipts, weight, |session, input| receipts::record_receipts(session, input))
+    }
+
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
+        let weight = inbound.len();
+        self.keep(inbound, weight, |session, input| record::record_inbound(session, input))
+    }
+
+    fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
+        self.now(record::Cancel { vs, id, at_ms }, record::cancel)
+    }
+
+    fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        self.read(move |connection| list::unfinished(connection, after, limit))
+    }
+
+    fn scheduled(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<(i64, MessageId)>> {
+        self.read(move |connection| list::scheduled(connection, after, limit))
+    }
+
+    fn release(&self, ids: Vec<MessageId>, at_ms: i64) -> Answer<'_, Vec<StoredMessage>> {
+        let weight = ids.len();
+        self.write((ids, at_ms), Urgency::Now, weight, false, None, record::release)
+    }
+
+    fn message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredMessage>> {
+        self.read(move |connection| Ok(list::message(connection, id)?.filter(|message| message.vs == vs)))
+    }
+
+    fn messages(
+        &self,
+        vs: VsId,
+        filter: Filter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Page> {
+        self.read(move |connection| list::page(connection, vs, &filter, before, limit))
+    }
+
+    fn directory(&self) -> Answer<'_, Directory> {
+        self.read(entries::directory)
+    }
+
+    fn change(&self, actor: String, at_ms: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
+        let made = self.now(change::Changes { actor, at_ms, changes }, change::change);
+        let directory = self.readers.clone();
+        Box::pin(async move {
+            made.await?;
+            directory.read(entries::directory).await
+        })
+    }
+
+    fn credits(&self, vs: VsId) -> Answer<'_, Credits> {
+        self.read(move |connection| entries::credits(connection, vs))
+    }
+
+    fn all_credits(&self) -> Answer<'_, Vec<(VsId, Credits)>> {
+        self.read(entries::all_credits)
+    }
+
+    fn ledger(&self, vs: VsId, limit: usize) -> Answer<'_, Vec<LedgerEntry>> {
+        self.read(move |connection| entries::ledger(connection, vs, limit))
+    }
+
+    fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
+        self.read(move |connection| entries::audit(connection, limit))
+    }
+
+    fn newest(&self) -> Answer<'_, MessageId> {
+        self.read(list::newest)
+    }
+
+    fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize> {
+        Box::pin(async move {
+            while self.write(before_ms, Urgency::Lingers, 1, false, None, retention::expire).await? > 0 {}
+            let old = self.read(move |connection| retention::old(connection, before_ms, limit)).await?;
+            self.in_chunks(old, |session, input| retention::delete(session, input)).await
+        })
+    }
+
+    fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let find =
+                move |connection: &Connection| retention::with_text(connection, finished_before_ms, limit);
+            let with_text = self.read(find).await?;
+            self.in_chunks(with_text, |session, input| retention::erase(session, input)).await
+        })
+    }
+
+    fn backup(&self, to: PathBuf) -> Answer<'_, ()> {
+        let readers = self.readers.clone();
+        Box::pin(async move {
+            let copied = tokio::task::spawn_blocking(move || backup::backup(&readers, &to)).await;
+            copied.unwrap_or_else(|_| Err(StoreError::Unavailable("the backup stopped".to_owned())))
+        })
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        let (closer, closed) = oneshot::channel();
+        self.queue.close(Some(closer));
+        Box::pin(async { closed.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+}

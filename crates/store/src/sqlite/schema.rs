@@ -1,0 +1,184 @@
+//! The tables, and how older files are brought to them: one step per version, each in one transaction.
+
+use crate::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// "TGat" in the file's header: this is a textgate store and nothing else.
+const APPLICATION_ID: i64 = 0x5447_6174;
+
+/// The steps from each version to the next. Steps are only ever added.
+const STEPS: &[&str] = &[STEP_1];
+
+// The cost of a message is counted in b-tree operations: a row that is appended, two index entries when it is accepted, and
+// updates in place. So attempts and receipts have no tables of their own (`events`), and everything that comes with random
+// keys (receipt ids, idempotency keys) begins its key with a period of time: inserts then touch the newest range only, however
+// long the history is, and old ranges are deleted as a whole.
+const STEP_1: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('version', 0), ('next_vs', 2), ('next_gateway', 1), ('next_api_key', 1);
+
+-- id is the message id, which rises: rows are appended. segments is also what each of payers was charged; payers is emptied
+-- when they got it back. ended_ms: when it ceased to be unfinished. awaiting: see awaiting.rs. events: see events.rs.
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    segments INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    expires_ms INTEGER NOT NULL,
+    due_ms INTEGER,
+    flash INTEGER,
+    overwrite INTEGER,
+    encoding TEXT NOT NULL,
+    sender TEXT,
+    reference TEXT,
+    payers BLOB,
+    awaiting BLOB,
+    events BLOB NOT NULL,
+    text BLOB
+) STRICT;
+-- Each index also holds the id. The partial ones hold what is waiting, which is little.
+CREATE INDEX message_by_vs ON message (vs);
+CREATE INDEX message_accepted ON message (state) WHERE state = 0;
+CREATE INDEX message_scheduled ON message (due_ms) WHERE state = 1;
+CREATE INDEX message_with_text ON message (ended_ms) WHERE ended_ms IS NOT NULL AND text IS NOT NULL;
+
+-- One id may stand for several messages, where a provider begins to count anew. part: attempt * 256 + segment.
+CREATE TABLE receipt_id (
+    period INTEGER NOT NULL,
+    gateway INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    message INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    PRIMARY KEY (period, gateway, id, message, part)
+) STRICT, WITHOUT ROWID;
+
+-- Receipts that came before their message was recorded as sent, and the ids they may mean.
+CREATE TABLE early_receipt (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    gateway INTEGER NOT NULL,
+    number INTEGER,
+    state INTEGER NOT NULL,
+    error TEXT
+) STRICT;
+CREATE TABLE early_candidate (
+    gateway INTEGER NOT NULL,
+    candidate TEXT NOT NULL,
+    receipt INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    PRIMARY KEY (gateway, candidate, receipt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX early_candidate_by_receipt ON early_candidate (receipt);
+
+CREATE TABLE idempotency (
+    period INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    request BLOB NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (period, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbound (
+    id INTEGER PRIMARY KEY,
+    gateway INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE virtual_server (
+    id INTEGER PRIMARY KEY,
+    parent INTEGER,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    UNIQUE (parent, name)
+) STRICT;
+INSERT INTO virtual_server VALUES (1, NULL, '', 0);
+
+CREATE TABLE sms_settings (
+    vs INTEGER PRIMARY KEY,
+    is_custom INTEGER NOT NULL,
+    test_number INTEGER,
+    failover_after_ms INTEGER NOT NULL,
+    more TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE gateway (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    settings BLOB NOT NULL
+) STRICT;
+CREATE INDEX gateway_by_vs ON gateway (vs, position);
+
+CREATE TABLE api_key (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    role INTEGER NOT NULL,
+    rate INTEGER,
+    created_ms INTEGER NOT NULL,
+    UNIQUE (vs, name)
+) STRICT;
+
+CREATE TABLE credits (
+    vs INTEGER PRIMARY KEY,
+    allocated INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    CHECK (used BETWEEN 0 AND allocated)
+) STRICT;
+
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    change INTEGER NOT NULL,
+    allocated INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE INDEX ledger_by_vs ON ledger (vs);
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    vs INTEGER NOT NULL,
+    action TEXT NOT NULL
+) STRICT;
+";
+
+/// Brings the file at `path` to the newest version, or says why not.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let cannot = |reason: String| StoreError::CannotOpen { path: path.display().to_string(), reason };
+    let read = |sql: &str| -> Result<i64, StoreError> {
+        connection.query_row(sql, [], |row| row.get(0)).map_err(|error| cannot(error.to_string()))
+    };
+    let application = read("PRAGMA application_id")?;
+    let is_empty = read("SELECT count(*) FROM sqlite_schema")? == 0;
+    if application != APPLICATION_ID && !is_empty {
+        return Err(cannot("it is not a textgate store; choose another file".to_owned()));
+    }
+    let known = STEPS.len() as i64;
+    let found = read("PRAGMA user_version")?;
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for (step, sql) in (1i64..).zip(STEPS).skip(usize::try_from(found).unwrap_or(0)) {
+        let all = format!(
+            "BEGIN IMMEDIATE; {sql} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step}; COMMIT;"
+        );
+        if let Err(error) = connection.execute_batch(&all) {
+            let _ = connection.execute_batch("ROLLBACK");
+            return Err(cannot(error.to_string()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The contract of the store, kept by SQLite.
+
+mod faults;
+mod files;
+
+use crate::contract::{self, Stores};
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use textgate_store::{SqliteOptions, SqliteStore, Store};
+
+struct Sqlite {
+    folder: TempDir,
+}
+
+impl Stores for Sqlite {
+    fn open(&self) -> Arc<dyn Store> {
+        self.open_backup(&self.folder.path().join("store"))
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn open_backup(&self, path: &Path) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(path, SqliteOptions::default()).unwrap())
+    }
+}
+
+/// One test for each sentence of the contract.
+macro_rules! keeps {
+    ($($module:ident: $($sentence:ident)+;)+) => {$($(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $sentence() {
+            contract::$module::$sentence(&Sqlite { folder: tempfile::tempdir().unwrap() }).await;
+        }
+    )+)+};
+}
+
+keeps! {
+    accepting:
+        what_was_accepted_is_there_after_reopening
+        an_operation_happens_when_called_even_if_nobody_awaits_it
+        an_id_that_is_taken_fails_its_call_and_no_other
+        all_payers_pay_or_none
+        credits_are_exact_under_concurrency_and_never_negative
+        the_same_request_under_the_same_key_is_one_message
+        of_many_requests_at_once_under_one_key_one_is_new
+        a_key_is_free_again_after_24_hours;
+    outcomes:
+        outcomes_are_recorded_and_there_after_reopening
+        long_time_lines_and_texts_read_back
+        a_final_state_is_not_changed_but_the_event_is_added
+        what_was_sent_does_not_become_unsent
+        recording_an_unknown_message_harms_nobody
+        a_refund_happens_once_and_to_those_who_were_charged
+        a_refund_after_its_virtual_server_went_harms_nobody
+        only_an_unfinished_message_of_its_virtual_server_is_cancelled
+        scheduled_messages_wait_are_listed_by_time_and_released
+        what_is_unfinished_is_found_page_by_page;
+    receipts:
+        a_receipt_makes_a_sent_message_delivered
+        receipts_that_say_no_make_it_undelivered
+        a_repeated_receipt_changes_nothing_and_takes_no_room
+        a_message_of_several_segments_is_delivered_when_all_are
+        one_id_for_all_segments_needs_one_receipt
+        a_receipt_of_an_attempt_that_failed_delivers_nothing
+        a_receipt_that_comes_early_is_applied_when_its_id_is_recorded
+        an_early_receipt_for_one_segment_leaves_the_others_awaited
+        receipts_are_for_one_gateway
+        the_likeliest_candidate_is_taken_first
+        the_number_decides_between_candidates
+        an_id_that_is_used_again_means_the_newest_or_the_one_with_the_number
+        a_receipt_for_a_cancelled_message_is_kept_as_an_event
+        receipts_answer_in_order;
+    lists:
+        a_list_has_each_message_once_the_newest_first
+        a_list_shows_what_fits_all_of_its_filter
+        a_page_that_fits_little_ends_and_goes_on;
+    directory:
+        a_new_store_has_the_root_and_nothing_else
+        changes_are_answered_with_the_directory_and_there_after_reopening
+        what_does_not_fit_is_a_conflict_and_nothing_of_the_call_happens
+        a_conflict_harms_no_other_operation
+        numbers_are_never_used_twice
+        a_gateway_keeps_its_number_by_its_name_when_the_order_changes
+        an_api_key_is_replaced_by_its_name_and_removed
+        removing_a_virtual_server_takes_all_but_its_messages
+        allocations_are_in_the_ledger_and_never_below_what_is_used
+        the_audit_log_says_who_did_what_without_secrets;
+    retention:
+        only_old_finished_messages_are_pruned
+        receipt_ids_and_early_receipts_go_when_their_time_is_past
+        texts_of_messages_that_ended_before_are_erased
+        inbound_messages_are_taken;
+    files:
+        a_backup_opens_as_a_store_of_one_moment
+        a_backup_overwrites_nothing
+        closing_writes_what_waits_and_refuses_what_comes
+        dropping_the_store_writes_what_waits;
+}
