@@ -57,8 +57,10 @@ async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_
     for round in 1..=4 {
         server.serve().await;
         let api = server.api_as(SALES);
-        let calls: Vec<_> =
-            callers.drain(..).map(|caller| tokio::spawn(caller.call(api.clone(), Arc::clone(&next)))).collect();
+        let calls: Vec<_> = callers
+            .drain(..)
+            .map(|caller| tokio::spawn(caller.call(api.clone(), Arc::clone(&next))))
+            .collect();
         // In the middle of it, wherever that is.
         let enough = round * 150;
         eventually("it is under load", async || (next.load(Ordering::SeqCst) > enough).then_some(())).await;
@@ -120,7 +122,8 @@ async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_sigterm_the_window_is_drained_it_exits_with_0_and_nothing_is_sent_twice() {
-    let smsc = smsc_that(Behaviour { answer_delay: Duration::from_millis(100), ..Behaviour::default() }).await;
+    let smsc =
+        smsc_that(Behaviour { answer_delay: Duration::from_millis(100), ..Behaviour::default() }).await;
     let mut server = Server::start(&manifest(&[smpp("main", smsc.address(), "window = 10")])).await;
     let messages: Vec<_> = (0..100).map(|n| json!({"to": PHONE, "text": format!("message {n}")})).collect();
     let api = server.api();

@@ -1,10 +1,15 @@
 //! A message gets to the phone although gateways fail, and each attempt is told.
 
-use super::kit::{PHONE, Provider, Reply, Server, http, manifest, manifest_with, nobody, smpp, smsc, smsc_that};
+use super::kit::{
+    PHONE, Server, answering, http, manifest, manifest_with, nobody, provider, provider_that, smpp, smsc,
+    smsc_that,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use textgate_simulator::{Behaviour, FinalState, IdStyle, Receipts, Silence, Smsc, Status};
+use textgate_simulator::{
+    Behaviour, FinalState, HttpBehaviour, HttpFault, HttpProvider, IdStyle, Receipts, Silence, Smsc, Status,
+};
 
 fn otp(text: &str) -> Value {
     json!({"to": PHONE, "text": text, "kind": "otp"})
@@ -17,7 +22,7 @@ fn attempts(message: &Value) -> Vec<(&str, &str)> {
 }
 
 /// `main` by SMPP before `backup` by HTTP.
-async fn main_and_backup(smsc: &Smsc, provider: &Provider, more: &str) -> Server {
+async fn main_and_backup(smsc: &Smsc, provider: &HttpProvider, more: &str) -> Server {
     let gateways = [smpp("main", smsc.address(), ""), http("backup", provider.address(), "")];
     let server = Server::start(&manifest_with(more, &gateways)).await;
     server.api().until_gateway("main", "up").await;
@@ -26,19 +31,19 @@ async fn main_and_backup(smsc: &Smsc, provider: &Provider, more: &str) -> Server
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nobody_listens_at_the_primary_a_code_leaves_by_the_failover() {
-    let provider = Provider::start().await;
+    let provider = provider().await;
     let gateways = [smpp("main", nobody(), ""), http("backup", provider.address(), "")];
     let server = Server::start(&manifest(&gateways)).await;
     let message = server.api().send_until(otp("123456"), "sent").await;
     assert_eq!(attempts(&message).last(), Some(&("backup", "sent")), "{message:#}");
     let status = server.api().until_gateway("main", "down").await;
     assert!(!status["reason"].as_str().unwrap().is_empty());
-    assert_eq!(provider.seen().len(), 1);
+    assert_eq!(provider.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_primary_is_passed_over_and_used_again_when_it_is_back() {
-    let (smsc, provider) = (smsc().await, Provider::start().await);
+    let (smsc, provider) = (smsc().await, provider().await);
     let server = main_and_backup(&smsc, &provider, "").await;
     let api = server.api();
     let first = api.send_until(otp("first"), "delivered").await;
@@ -50,36 +55,36 @@ async fn a_stopped_primary_is_passed_over_and_used_again_when_it_is_back() {
     api.until_gateway("main", "up").await;
     let third = api.send_until(otp("third"), "delivered").await;
     assert_eq!(attempts(&third), [("main", "sent")]);
-    assert_eq!(provider.seen().len(), 1);
+    assert_eq!(provider.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_takes_a_code_and_stays_silent_is_waited_for_no_longer_than_was_set() {
-    let (smsc, provider) = (smsc().await, Provider::start().await);
+    let (smsc, provider) = (smsc().await, provider().await);
     let server = main_and_backup(&smsc, &provider, "failover_after_ms = 400").await;
     smsc.change(|behaviour| behaviour.silence = Silence::Submits);
     let message = server.api().send_until(otp("123456"), "sent").await;
     assert_eq!(attempts(&message), [("main", "uncertain"), ("backup", "sent")]);
     let took = message["attempts"][0]["took_ms"].as_u64().unwrap();
     assert!((400..5_000).contains(&took), "{took} ms");
-    assert_eq!((smsc.counters().submits, provider.seen().len()), (1, 1));
+    assert_eq!((smsc.counters().submits, provider.requests().len()), (1, 1));
     let metrics = server.metrics().await;
     assert_eq!(super::kit::metric(&metrics, "textgate_possible_duplicates_total", &[]), 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_it_is_set_so_a_text_without_an_answer_counts_as_sent() {
-    let (smsc, provider) = (smsc().await, Provider::start().await);
+    let (smsc, provider) = (smsc().await, provider().await);
     let server = main_and_backup(&smsc, &provider, "failover_after_ms = 300\non_uncertain = \"sent\"").await;
     smsc.change(|behaviour| behaviour.silence = Silence::Submits);
     let message = server.api().send_until(json!({"to": PHONE, "text": "hello"}), "sent").await;
     assert_eq!(attempts(&message), [("main", "uncertain")]);
-    assert_eq!(provider.seen().len(), 0);
+    assert_eq!(provider.requests().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_code_leaves_by_the_failover_and_a_throttled_text_waits_for_the_primary() {
-    let (smsc, provider) = (smsc().await, Provider::start().await);
+    let (smsc, provider) = (smsc().await, provider().await);
     let server = main_and_backup(&smsc, &provider, "").await;
     let api = server.api();
     smsc.set(Behaviour::refusing(Status::RTHROTTLED));
@@ -87,18 +92,20 @@ async fn a_throttled_code_leaves_by_the_failover_and_a_throttled_text_waits_for_
     assert_eq!(attempts(&message), [("main", "throttled"), ("backup", "sent")]);
     assert_eq!(message["attempts"][0]["detail"], "ESME_RTHROTTLED");
     let id = api.send(json!({"to": PHONE, "text": "no hurry"})).await;
-    smsc.wait_for_submits(super::kit::PATIENCE, |all| all.iter().filter(|s| s.text == "no hurry").count() > 1)
-        .await
-        .unwrap();
+    smsc.wait_for_submits(super::kit::PATIENCE, |all| {
+        all.iter().filter(|s| s.text == "no hurry").count() > 1
+    })
+    .await
+    .unwrap();
     smsc.set(Behaviour::default());
     let message = api.until(&id, "delivered").await;
     assert_eq!(attempts(&message).last(), Some(&("main", "sent")));
-    assert_eq!(provider.seen().len(), 1);
+    assert_eq!(provider.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_the_smsc_refuses_is_told_and_passed_over() {
-    let provider = Provider::start().await;
+    let provider = provider().await;
     let refusing = Behaviour { bind_status: Status::RINVPASWD, ..Behaviour::default() };
     let smsc = smsc_that(refusing).await;
     let gateways = [smpp("main", smsc.address(), ""), http("backup", provider.address(), "")];
@@ -111,7 +118,7 @@ async fn an_account_that_the_smsc_refuses_is_told_and_passed_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_error_of_the_smsc_decides_by_its_class() {
-    let provider = Provider::start().await;
+    let provider = provider().await;
     let statuses = [
         (Status::RSYSERR, "unavailable"),
         (Status::RINVMSGLEN, "refused"),
@@ -123,7 +130,8 @@ async fn each_error_of_the_smsc_decides_by_its_class() {
         let digit = usize::from(number.last().copied().unwrap_or_default().wrapping_sub(b'0'));
         statuses.get(digit).map(|(status, _)| *status)
     };
-    let decide = Arc::new(move |submit: &textgate_simulator::Submit<'_>| by_number(submit.destination.octets));
+    let decide =
+        Arc::new(move |submit: &textgate_simulator::Submit<'_>| by_number(submit.destination.octets));
     let smsc = smsc_that(Behaviour { decide: Some(decide), ..Behaviour::default() }).await;
     let server = main_and_backup(&smsc, &provider, "").await;
     for (n, (status, class)) in statuses.iter().enumerate() {
@@ -137,19 +145,19 @@ async fn each_error_of_the_smsc_decides_by_its_class() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_is_none_ends_the_message_at_once() {
-    let (smsc, provider) = (smsc().await, Provider::start().await);
+    let (smsc, provider) = (smsc().await, provider().await);
     let server = main_and_backup(&smsc, &provider, "").await;
     smsc.set(Behaviour::refusing(Status::RINVDSTADR));
     let message = server.api().send_until(otp("123456"), "failed").await;
     assert_eq!(attempts(&message), [("main", "rejected")]);
     let reason = message["history"][1]["reason"].as_str().unwrap();
     assert!(reason.contains("ESME_RINVDSTADR"), "{reason}");
-    assert_eq!(provider.seen().len(), 0);
+    assert_eq!(provider.requests().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_the_success_string_fails_over_by_http_and_by_smpp() {
-    let provider = Provider::that(Reply::Answer("200 OK", "ERR 12: no route")).await;
+    let provider = provider_that(answering(200, "ERR 12: no route")).await;
     let (second, third) = (smsc().await, smsc().await);
     let gateways = [
         http("web", provider.address(), ""),
@@ -165,19 +173,19 @@ async fn an_answer_without_the_success_string_fails_over_by_http_and_by_smpp() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_status_of_an_http_provider_decides_by_its_class() {
-    let provider = Provider::start().await;
+    let provider = provider().await;
     let smsc = smsc().await;
     let gateways = [http("web", provider.address(), ""), smpp("backup", smsc.address(), "")];
     let server = Server::start(&manifest(&gateways)).await;
     server.api().until_gateway("backup", "up").await;
     for (reply, class) in [
-        (Reply::Answer("500 Internal Server Error", "OK"), "unavailable"),
-        (Reply::Answer("429 Too Many Requests", ""), "throttled"),
-        (Reply::Answer("302 Found", "OK"), "refused"),
-        (Reply::Answer("504 Gateway Timeout", ""), "uncertain"),
-        (Reply::Garbage, "uncertain"),
+        (answering(500, "OK"), "unavailable"),
+        (answering(429, ""), "throttled"),
+        (answering(302, "OK"), "refused"),
+        (answering(504, ""), "uncertain"),
+        (HttpBehaviour::failing(HttpFault::Garbage(vec![0xff; 300])), "uncertain"),
         // The last: after it, a person has to act, and the gateway is passed over for a while.
-        (Reply::Answer("401 Unauthorized", "OK"), "account"),
+        (answering(401, "OK"), "account"),
     ] {
         provider.set(reply);
         let message = server.api().send_until(otp("123456"), "delivered").await;

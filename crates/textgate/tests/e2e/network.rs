@@ -42,9 +42,8 @@ impl Drop for Trap {
 }
 
 fn generic(url: &str, more: &str) -> String {
-    let settings = format!(
-        "url = \"{url}\"\ndestination_parameter = \"to\"\nmessage_parameter = \"text\"\n{more}"
-    );
+    let settings =
+        format!("url = \"{url}\"\ndestination_parameter = \"to\"\nmessage_parameter = \"text\"\n{more}");
     gateway("generic-http", "main", &settings)
 }
 
@@ -55,7 +54,8 @@ fn smpp_at(host: &str, port: u16) -> String {
 /// What the server says of a gateway like this after a message by it: its attempt's detail, or why the gateway is down.
 async fn said_of(server: &mut Server, gateway: String) -> String {
     let manifest =
-        Tenant { path: "curious", key: KEY, more: "", settings: "mode = \"custom\"", gateways: &[gateway] }.toml();
+        Tenant { path: "curious", key: KEY, more: "", settings: "mode = \"custom\"", gateways: &[gateway] }
+            .toml();
     let path = server.path("manifest.toml");
     std::fs::write(&path, manifest).unwrap();
     let applied = server.cli(&["apply", "--yes", path.to_str().unwrap()]);
@@ -80,7 +80,9 @@ async fn no_gateway_reaches_loopback_private_or_link_local_addresses_however_the
     let port = trap.address.port();
     let mut server = Server::stopped_with("");
     server.serve().await;
-    let proxy = |url: &str| generic("http://192.0.2.1/", &format!("use_proxy = true\nproxy_url = \"{url}\"\nproxy_port = {port}"));
+    let proxy = |url: &str| {
+        generic("http://192.0.2.1/", &format!("use_proxy = true\nproxy_url = \"{url}\"\nproxy_port = {port}"))
+    };
     let gateways = [
         generic(&format!("http://127.0.0.1:{port}/"), ""),
         generic(&format!("http://localhost:{port}/"), ""),

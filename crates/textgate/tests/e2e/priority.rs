@@ -11,10 +11,12 @@ const WINDOW: usize = 10;
 async fn a_code_overtakes_a_backlog_of_texts_within_a_turn_of_the_window() {
     let slow = Behaviour { answer_delay: Duration::from_millis(50), ..Behaviour::default() };
     let smsc = smsc_that(slow).await;
-    let server = Server::start(&manifest(&[smpp("main", smsc.address(), &format!("window = {WINDOW}"))])).await;
+    let server =
+        Server::start(&manifest(&[smpp("main", smsc.address(), &format!("window = {WINDOW}"))])).await;
     let api = server.api();
     for batch in 0..5 {
-        let text = |n: u32| json!({"to": format!("1555{:07}", batch * 1000 + n), "text": "a text that has time"});
+        let text =
+            |n: u32| json!({"to": format!("1555{:07}", batch * 1000 + n), "text": "a text that has time"});
         let messages: Vec<_> = (0..1000).map(text).collect();
         let body = api.post("/v1/messages/batch", json!({"messages": messages})).await.expect(200);
         assert!(body["results"].as_array().unwrap().iter().all(|result| result["status"] == 202));

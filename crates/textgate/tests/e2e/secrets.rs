@@ -1,10 +1,12 @@
 //! What must not be found anywhere.
 
-use super::kit::{KEY, PATIENCE, Provider, Server, eventually, gateway, manifest_with, smpp};
+use super::kit::{
+    KEY, PATIENCE, Server, answering, eventually, gateway, manifest_with, provider, smpp, target,
+};
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use textgate_simulator::{Smsc, SmscOptions};
+use textgate_simulator::{HttpProvider, Smsc, SmscOptions};
 
 const PASSCODE: &str = "739518";
 const NUMBER: &str = "15550173951";
@@ -38,7 +40,7 @@ async fn strict_smsc() -> Smsc {
     Smsc::start(options).await.unwrap()
 }
 
-fn gateways(smsc: &Smsc, provider: &Provider) -> [String; 2] {
+fn gateways(smsc: &Smsc, provider: &HttpProvider) -> [String; 2] {
     let main = smpp("main", smsc.address(), "").replace("\"secret\"", &format!("\"{PASSWORD}\""));
     let web = format!(
         "url = \"http://{}/sms\"\ndestination_parameter = \"to\"\nmessage_parameter = \"text\"\n\
@@ -51,7 +53,7 @@ fn gateways(smsc: &Smsc, provider: &Provider) -> [String; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_code_password_token_or_key_stands_in_a_file_a_log_a_metric_or_an_answer() {
-    let (smsc, provider) = (strict_smsc().await, Provider::start().await);
+    let (smsc, provider) = (strict_smsc().await, provider().await);
     let mut server = Server::start(&manifest_with("", &gateways(&smsc, &provider))).await;
     let api = server.api();
     api.until_gateway("main", "up").await;
@@ -59,22 +61,38 @@ async fn no_code_password_token_or_key_stands_in_a_file_a_log_a_metric_or_an_ans
     let sent = api.send_until(body.clone(), "delivered").await;
     smsc.stop().await;
     // Refused by the second gateway too: errors are where values slip out.
-    provider.set(super::kit::Reply::Answer("200 OK", "no"));
+    provider.set(answering(200, "no"));
     let waiting = api.send(body.clone()).await;
-    eventually("the second was tried", async || (!provider.seen().is_empty()).then_some(())).await;
-    provider.set(super::kit::Reply::Answer("200 OK", "OK"));
+    eventually("the second was tried", async || (!provider.requests().is_empty()).then_some(())).await;
+    provider.set(answering(200, "OK"));
     api.post_once("order-1", &body).await.expect(202);
-    api.post_message(json!({"to": NUMBER, "text": PASSCODE, "kind": PASSCODE, PASSCODE: 1})).await.expect(400);
-    api.ask(reqwest::Method::POST, "/v1/messages", &[], format!("{{\"text\": \"{PASSCODE}")).await.expect(400);
+    api.post_message(json!({"to": NUMBER, "text": PASSCODE, "kind": PASSCODE, PASSCODE: 1}))
+        .await
+        .expect(400);
+    api.ask(reqwest::Method::POST, "/v1/messages", &[], format!("{{\"text\": \"{PASSCODE}"))
+        .await
+        .expect(400);
 
     let secrets = [PASSCODE, PASSWORD, TOKEN, PROXY_PASSWORD, KEY];
-    assert!(provider.seen().iter().any(|seen| seen.target.contains(TOKEN)), "the provider got the token");
-    for path in ["/v1/sms-settings", "/v1/messages", "/v1/virtual-servers", "/v1/plugins", "/openapi.json", "/metrics"] {
+    assert!(
+        provider.requests().iter().any(|seen| target(seen).contains(TOKEN)),
+        "the provider got the token"
+    );
+    for path in [
+        "/v1/sms-settings",
+        "/v1/messages",
+        "/v1/virtual-servers",
+        "/v1/plugins",
+        "/openapi.json",
+        "/metrics",
+    ] {
         assert_without(path, api.get(path).await.text.as_bytes(), &secrets);
     }
     let shown = api.get(&format!("/v1/messages/{}", sent["id"].as_str().unwrap())).await;
     assert_without("a message that was sent", shown.text.as_bytes(), &secrets);
-    for args in [&["status"][..], &["settings", "show", "--vs", "acme"], &["status", &waiting, "--vs", "acme"]] {
+    for args in
+        [&["status"][..], &["settings", "show", "--vs", "acme"], &["status", &waiting, "--vs", "acme"]]
+    {
         let output = server.cli(args);
         assert_without(&format!("{args:?}"), &output.stdout, &secrets);
         assert_without(&format!("{args:?}"), &output.stderr, &[PASSCODE, NUMBER]);
@@ -95,7 +113,7 @@ async fn no_code_password_token_or_key_stands_in_a_file_a_log_a_metric_or_an_ans
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_comes_back_with_blank_secrets_keeps_them() {
-    let (smsc, provider) = (strict_smsc().await, Provider::start().await);
+    let (smsc, provider) = (strict_smsc().await, provider().await);
     let server = Server::start(&manifest_with("", &gateways(&smsc, &provider))).await;
     let api = server.api();
     api.until_gateway("main", "up").await;
@@ -123,7 +141,7 @@ async fn a_form_that_comes_back_with_blank_secrets_keeps_them() {
     smsc.stop().await;
     api.until_gateway("main", "down").await;
     api.send_until(json!({"to": NUMBER, "text": "hello", "kind": "otp"}), "sent").await;
-    assert!(provider.seen()[0].target.contains(TOKEN));
+    assert!(target(&provider.requests()[0]).contains(TOKEN));
     // Null says that there is none any more.
     form["gateways"][0]["settings"]["password"] = Value::Null;
     let after = api.put("/v1/sms-settings", put(&form)).await.expect(200);

@@ -21,8 +21,13 @@ fn long_text() -> String {
 /// `acme` with a gateway, its child `acme/sales` in mode Default with these credits, and its child `acme/labs` with nothing.
 fn family(at: SocketAddr, credits: u64) -> String {
     let credits = format!("credits = {credits}");
-    let sales =
-        Tenant { path: "acme/sales", key: SALES, more: &credits, settings: "mode = \"default\"", gateways: &[] };
+    let sales = Tenant {
+        path: "acme/sales",
+        key: SALES,
+        more: &credits,
+        settings: "mode = \"default\"",
+        gateways: &[],
+    };
     let labs = Tenant { path: "acme/labs", key: LABS, more: "", settings: "", gateways: &[] };
     manifest(&[smpp("main", at, "")]) + &sales.toml() + &labs.toml()
 }
@@ -51,7 +56,8 @@ async fn mode_default_without_an_allocation_is_refused_with_what_to_do() {
     let smsc = smsc().await;
     let server = Server::start(&family(smsc.address(), 1)).await;
     let labs = server.api_as(LABS);
-    let problem = labs.put("/v1/sms-settings", json!({"mode": "default"})).await.expect_problem(400, "invalid-request");
+    let problem =
+        labs.put("/v1/sms-settings", json!({"mode": "default"})).await.expect_problem(400, "invalid-request");
     let error = &problem["errors"][0];
     assert_eq!(error["path"], "mode");
     let words = error["message"].as_str().unwrap();
@@ -64,7 +70,10 @@ async fn mode_default_without_an_allocation_is_refused_with_what_to_do() {
     labs.send_until(text("x"), "delivered").await;
     assert_eq!(labs.credits().await, (2, 1, 1));
     let ledger = server.api().get(&path).await.expect(200);
-    assert_eq!((&ledger["allocations"][0]["change"], &ledger["allocations"][0]["note"]), (&json!(2), &json!("for trial")));
+    assert_eq!(
+        (&ledger["allocations"][0]["change"], &ledger["allocations"][0]["note"]),
+        (&json!(2), &json!("for trial"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +107,8 @@ async fn a_parent_that_is_itself_default_pays_its_own_parent_in_turn() {
     let root = Tenant { path: "/", key: ROOT, more: "", settings: "mode = \"custom\"", gateways: &gateways };
     let default = "mode = \"default\"";
     let acme = Tenant { path: "acme", key: KEY, more: "credits = 2", settings: default, gateways: &[] };
-    let sales = Tenant { path: "acme/sales", key: SALES, more: "credits = 10", settings: default, gateways: &[] };
+    let sales =
+        Tenant { path: "acme/sales", key: SALES, more: "credits = 10", settings: default, gateways: &[] };
     let server = Server::start(&(root.toml() + &acme.toml() + &sales.toml())).await;
     let (acme, sales) = (server.api(), server.api_as(SALES));
     sales.send_until(text("x"), "delivered").await;
@@ -213,7 +223,10 @@ async fn a_key_over_its_rate_is_told_when_to_come_again() {
     assert!((1..=2).contains(&seconds));
     limited.expect_problem(429, "rate-limited");
     acme.send_until(text("other keys are not held up"), "delivered").await;
-    eventually("it may send again", async || (slow.post_message(text("x")).await.status == 202).then_some(())).await;
+    eventually("it may send again", async || {
+        (slow.post_message(text("x")).await.status == 202).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,14 +130,14 @@ impl Api {
     /// The message, once it has this status.
     pub async fn until(&self, id: &str, wanted: &str) -> Value {
         let mut last = Value::Null;
-        let found = eventually(&format!("{id} is {wanted}"), async || {
+        eventually(&format!("{id} is {wanted}"), async || {
             last = self.message(id).await;
             // Where its way has ended otherwise there is nothing to wait for.
             let is_over = matches!(last["status"].as_str(), Some("failed" | "expired" | "cancelled"));
             assert!(!is_over || last["status"] == wanted, "not {wanted}: {last:#}");
             (last["status"] == wanted).then(|| last.clone())
-        });
-        found.await
+        })
+        .await
     }
 
     /// Sends a message and waits until it has this status.

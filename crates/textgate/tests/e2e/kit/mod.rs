@@ -2,17 +2,17 @@
 
 mod api;
 mod manifest;
-mod provider;
 mod server;
 mod wait;
 
 pub use api::{Answer, Api};
 pub use manifest::{Tenant, gateway, http, manifest, manifest_with, smpp};
-pub use provider::{Provider, Reply, Seen};
 pub use server::{Server, binary};
 pub use wait::{PATIENCE, eventually};
 
-use textgate_simulator::{Behaviour, Smsc, SmscOptions};
+use textgate_simulator::{
+    Behaviour, HttpAnswer, HttpBehaviour, HttpOptions, HttpProvider, HttpRequest, Smsc, SmscOptions,
+};
 
 /// The API key of `acme` in [`manifest`].
 pub const KEY: &str = "tg_end_to_end_0123456789abcdef";
@@ -28,6 +28,27 @@ pub async fn smsc() -> Smsc {
 /// An SMSC that behaves so.
 pub async fn smsc_that(behaviour: Behaviour) -> Smsc {
     Smsc::start(SmscOptions { behaviour, ..SmscOptions::default() }).await.unwrap()
+}
+
+/// An HTTP provider that takes everything.
+pub async fn provider() -> HttpProvider {
+    provider_that(HttpBehaviour::default()).await
+}
+
+/// An HTTP provider that behaves so.
+pub async fn provider_that(behaviour: HttpBehaviour) -> HttpProvider {
+    HttpProvider::start(HttpOptions { behaviour, ..HttpOptions::default() }).await.unwrap()
+}
+
+/// Every request is answered so.
+pub fn answering(status: u16, body: &str) -> HttpBehaviour {
+    HttpBehaviour::answering(HttpAnswer::text(status, body))
+}
+
+/// Path and query as they stood in the request line.
+pub fn target(request: &HttpRequest) -> String {
+    let query = request.query.as_ref().map_or(String::new(), |query| format!("?{query}"));
+    format!("{}{query}", request.path)
 }
 
 /// An address on which nobody listens.
