@@ -9,7 +9,11 @@ mod http;
 mod network;
 mod plugin;
 mod receipt;
+mod smpp;
 mod submission;
+#[cfg(test)]
+mod test_authority;
+mod trust;
 mod work;
 
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
@@ -17,5 +21,6 @@ pub use http::GenericHttpPlugin;
 pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins};
 pub use receipt::{Inbound, Receipt, canonical_id};
+pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
 pub use work::{Gateway, Health, NotKept, Stop, Work};

@@ -16,9 +16,9 @@ mod wait;
 pub use handset::{Handset, HandsetEvent, HandsetEvents, Via};
 pub use http::{HttpAnswer, HttpBehaviour, HttpCounters, HttpFault, HttpOptions, HttpProvider, HttpRequest};
 pub use smsc::{
-    AnswerOrder, Arrival, Behaviour, BindMode, Command, DeliveryAnswer, Fault, FinalState, IdBase, IdStyle,
-    LastAnswer, Message, ReceiptFormat, ReceiptWhen, ReceiptWording, Receipts, Silence, Smsc, SmscCounters,
-    SmscOptions, Status, Submit, SubmitRecord,
+    Address, AnswerOrder, Arrival, Arrivals, Behaviour, BindMode, Command, DeliveryAnswer, Fault, FinalState,
+    IdBase, IdStyle, LastAnswer, Message, NoReceiver, ReceiptFormat, ReceiptWhen, ReceiptWording, Receipts,
+    Silence, Smsc, SmscCounters, SmscOptions, Status, Submit, SubmitRecord,
 };
 pub use tls::TlsIdentity;
 pub use wait::TimedOut;

@@ -1,12 +1,9 @@
 //! The HTTP client of one gateway: pool, TLS, proxy, and the network guard as its resolver.
 
 use super::options::Options;
-use crate::{BuildError, NetworkGuard};
+use crate::{BuildError, NetworkGuard, trust};
 use reqwest::redirect::Policy;
-use rustls::RootCertStore;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
 
 /// How long an unused connection is kept. Apache and Node close theirs after 5 s by default; a request that meets a
 /// connection that is just being closed has no answer and is uncertain, so this side closes first. A new connection
@@ -17,16 +14,7 @@ const IDLE: Duration = Duration::from_secs(4);
 pub(crate) async fn connect(options: &Options, guard: &NetworkGuard) -> Result<reqwest::Client, BuildError> {
     let unbuilt =
         |what: &dyn std::fmt::Display| BuildError(format!("the HTTP client cannot be set up: {what}"));
-    let mut roots = RootCertStore::clone(system_roots().await);
-    for certificate in &options.own_ca {
-        roots.add(certificate.clone()).map_err(|error| unbuilt(&error))?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unbuilt(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut tls = trust::client_config(&options.own_ca).await?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 
     let builder = reqwest::Client::builder()
@@ -56,26 +44,4 @@ pub(crate) async fn connect(options: &Options, guard: &NetworkGuard) -> Result<r
         }
     };
     builder.build().map_err(|error| unbuilt(&error.without_url()))
-}
-
-/// The system's root certificates, read once for all gateways.
-async fn system_roots() -> &'static RootCertStore {
-    static ROOTS: OnceCell<RootCertStore> = OnceCell::const_new();
-    ROOTS
-        .get_or_init(|| async {
-            tokio::task::spawn_blocking(|| {
-                let found = rustls_native_certs::load_native_certs();
-                let mut roots = RootCertStore::empty();
-                let (added, _) = roots.add_parsable_certificates(found.certs);
-                if added == 0 {
-                    tracing::warn!(
-                        "no root certificates on this machine: install ca-certificates, or give gateways their own CA"
-                    );
-                }
-                roots
-            })
-            .await
-            .unwrap_or_else(|_| RootCertStore::empty())
-        })
-        .await
 }

@@ -1,8 +1,8 @@
 //! The settings that every HTTP gateway has: the proxy, an own CA, the timeout, and how much at once.
 
-use crate::{Field, FieldKind, Problem, Settings};
+use crate::{Field, FieldKind, Problem, Settings, trust};
 use reqwest::Url;
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::pki_types::CertificateDer;
 use std::time::Duration;
 
 /// How an HTTP gateway connects, from its settings.
@@ -97,7 +97,7 @@ impl Options {
     /// The options in these settings, or everything that is wrong with them.
     pub fn read(settings: &Settings) -> Result<Self, Vec<Problem>> {
         let proxy = if settings.flag("use_proxy") { read_proxy(settings).map(Some) } else { Ok(None) };
-        let own_ca = read_certificates(settings.text("ca_certificate"));
+        let own_ca = trust::read_certificates("ca_certificate", settings.text("ca_certificate"));
         match (proxy, own_ca) {
             (Ok(proxy), Ok(own_ca)) => {
                 let number = |name, default| settings.number(name).unwrap_or(default).max(1).unsigned_abs();
@@ -151,22 +151,4 @@ fn read_proxy(settings: &Settings) -> Result<ProxyOptions, Problem> {
     let (username, password) = (settings.text("proxy_username"), settings.text("proxy_password"));
     let account = (!username.is_empty() || !password.is_empty()).then(|| (username.into(), password.into()));
     Ok(ProxyOptions { url, account })
-}
-
-fn read_certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let wrong = |message: &str| Err(Problem::new("ca_certificate", message));
-    if pem.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let Ok(found) = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>() else {
-        return wrong("this is not PEM: paste everything from -----BEGIN CERTIFICATE----- to the END line");
-    };
-    if found.is_empty() {
-        return wrong("there is no certificate in it: it begins with -----BEGIN CERTIFICATE-----");
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    if found.iter().any(|certificate| roots.add(certificate.clone()).is_err()) {
-        return wrong("this certificate cannot be read; paste the CA's X.509 certificate in PEM");
-    }
-    Ok(found)
 }

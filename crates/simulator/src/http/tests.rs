@@ -22,7 +22,7 @@ async fn ask(provider: &HttpProvider, request: &str) -> String {
     let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
     // A reset is an end too.
-    let _ = stream.read_to_end(&mut answer).await;
+    let _ = tokio::time::timeout(SOON, stream.read_to_end(&mut answer)).await.expect("no end came");
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -110,6 +110,35 @@ async fn a_request_that_hangs_is_taken_and_ends_with_its_connection() {
     drop(stream);
     let counters = provider.wait_for_counters(SOON, |counters| counters.in_flight == 0).await.unwrap();
     assert_eq!((counters.max_in_flight, counters.accepted), (1, 0));
+}
+
+#[tokio::test]
+async fn an_answer_can_stop_halfway_with_its_connection_open() {
+    let provider = start(HttpBehaviour::failing(HttpFault::HangInAnswer)).await;
+    let mut stream = TcpStream::connect(provider.address()).await.unwrap();
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"{\"status\":\"O") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    let more = tokio::time::timeout(Duration::from_millis(20), stream.read_u8()).await;
+    assert!(more.is_err(), "neither more nor an end");
+}
+
+#[tokio::test]
+async fn connections_are_kept_unless_they_are_to_close() {
+    let provider = start(HttpBehaviour::default()).await;
+    let mut stream = TcpStream::connect(provider.address()).await.unwrap();
+    let get = b"GET /?text=x HTTP/1.1\r\nHost: x\r\n\r\n";
+    for requests in 1..=2 {
+        stream.write_all(get).await.unwrap();
+        let taken = provider.wait_for_counters(SOON, |counters| counters.accepted == requests).await.unwrap();
+        assert_eq!(taken.connections, 1);
+    }
+    provider.change(|behaviour| behaviour.closes_after_answer = true);
+    stream.write_all(get).await.unwrap();
+    let end = tokio::time::timeout(SOON, stream.read_to_end(&mut Vec::new())).await;
+    assert!(end.expect("no end came").unwrap() > 0);
 }
 
 #[tokio::test]

@@ -224,8 +224,7 @@ impl Smsc {
         recorder.changes.wait(within, look).await
     }
 
-    /// Waits until the counters are as asked. It looks when a session is bound or ends and when an enquire_link, an unbind or a
-    /// generic_nack comes; for submits use the other waits.
+    /// Waits until the counters are as asked. It looks after every read and when a connection ends, recording or not.
     ///
     /// # Errors
     /// They were not within that time.

@@ -34,7 +34,7 @@ pub(super) struct Shared {
     pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) behaviour: watch::Sender<Arc<Behaviour>>,
     pub(super) counters: Counters,
-    /// Told of binds, ends of connections, and counted PDUs that are not recorded.
+    /// Told of every read and of ends of connections.
     pub(super) changes: Changes,
     pub(super) recorder: Recorder,
     pub(super) next_id: AtomicU64,

@@ -1,8 +1,9 @@
 //! Through proxies: HTTP for both kinds of target, and SOCKS5.
 
 use super::kit::{Bench, Server, answer, local, message, read_request, send};
-use super::tls::{Authority, https_server};
+use super::tls::https_server;
 use crate::NetworkGuard;
+use crate::test_authority::Authority;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use textgate_sms::OutcomeClass::{Account, Refused, Sent, Unavailable};

@@ -1,8 +1,7 @@
 //! HTTPS with an own CA, and HTTP/2.
 
 use super::kit::{Bench, Server, answer, local, message};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use crate::test_authority::Authority;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,39 +9,6 @@ use std::time::{Duration, Instant};
 use textgate_sms::OutcomeClass::{self, Sent, Unavailable};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-
-/// A certificate authority of a test's own.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A server's side of TLS for this host name.
-    pub fn acceptor(&self, host: &str, alpn: &[&str]) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new([host.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        TlsAcceptor::from(Arc::new(config))
-    }
-}
 
 /// A server that says "OK" over TLS with a certificate for this name.
 pub async fn https_server(authority: &Authority, name: &str) -> Server {

@@ -115,6 +115,9 @@ impl Session {
                 }
             }
         }
+        if done > 0 || self.ended {
+            self.shared.changes.announce();
+        }
         done
     }
 
@@ -131,7 +134,6 @@ impl Session {
                 if self.behaviour.silence != Silence::EnquireLink {
                     self.respond(header.id | command::RESPONSE, Status::ROK, header.sequence);
                 }
-                self.shared.changes.announce();
             }
             command::UNBIND => {
                 add(&counters.unbinds);
@@ -141,7 +143,6 @@ impl Session {
             id if id == command::DELIVER_SM | command::RESPONSE => self.delivered(header, now),
             id if id == command::ENQUIRE_LINK | command::RESPONSE => {
                 add(&counters.enquire_link_answers);
-                self.shared.changes.announce();
             }
             id if id == command::UNBIND | command::RESPONSE => {
                 add(&counters.unbind_answers);
@@ -149,7 +150,6 @@ impl Session {
             }
             command::GENERIC_NACK => {
                 add(&counters.generic_nacks);
-                self.shared.changes.announce();
             }
             _ => {
                 add(&counters.unknown_pdus);
@@ -180,7 +180,6 @@ impl Session {
         if status != Status::ROK || self.behaviour.silence == Silence::Everything {
             add(&self.shared.counters.refused_binds);
             self.respond(header.id | command::RESPONSE, status, header.sequence);
-            self.shared.changes.announce();
             return;
         }
         let system_id = String::from_utf8_lossy(credentials.0.unwrap_or_default()).into_owned();
@@ -194,7 +193,6 @@ impl Session {
         pdu.finish();
         add(&self.shared.counters.binds);
         add(&self.shared.counters.bound);
-        self.shared.changes.announce();
     }
 
     fn admits(&self, system_id: &[u8], password: &[u8]) -> Status {

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::super::Smsc;
+use super::SOON;
 
 /// A PDU as it was read.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,7 +69,12 @@ impl Client {
         self.try_read().await.unwrap()
     }
 
+    /// The next PDU, or how the connection ended; a wait without either fails the test.
     pub(super) async fn try_read(&mut self) -> std::io::Result<Pdu> {
+        tokio::time::timeout(SOON, self.next()).await.expect("nothing came")
+    }
+
+    async fn next(&mut self) -> std::io::Result<Pdu> {
         let mut head = [0; 16];
         self.stream.read_exact(&mut head).await?;
         let word = |at: usize| u32::from_be_bytes(head[at..at + 4].try_into().unwrap());
@@ -81,7 +87,7 @@ impl Client {
     pub(super) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         // A reset is an end too.
-        let _ = self.stream.read_to_end(&mut rest).await;
+        let _ = tokio::time::timeout(SOON, self.stream.read_to_end(&mut rest)).await.expect("no end came");
         rest
     }
 }

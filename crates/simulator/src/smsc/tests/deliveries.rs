@@ -140,3 +140,33 @@ async fn no_receipt_comes_where_none_is_sent() {
     assert_eq!(client.read().await.id, 0x8000_0015);
     assert_eq!((smsc.waiting_deliveries(), smsc.counters().deliveries), (0, 0));
 }
+
+#[tokio::test]
+async fn a_receipt_far_away_does_not_hold_up_what_is_due_sooner() {
+    let receipts = Receipts { delay: Duration::from_secs(3600), ..Receipts::default() };
+    let behaviour = Behaviour { receipts, answer_delay: Duration::from_millis(5), ..Behaviour::default() };
+    let smsc = start(behaviour).await;
+    let mut client = Client::bound(&smsc, BIND_TRANSCEIVER).await;
+    client.submit("x").await;
+    assert_eq!(client.read().await.id, SUBMIT_SM_RESP);
+    assert_eq!(smsc.waiting_deliveries(), 1);
+    smsc.change(|behaviour| behaviour.receipts.delay = Duration::from_millis(5));
+    client.submit("y").await;
+    let mut read = [client.read().await.id, client.read().await.id];
+    read.sort_unstable();
+    assert_eq!(read, [DELIVER_SM, SUBMIT_SM_RESP]);
+    assert_eq!(smsc.waiting_deliveries(), 1);
+}
+
+#[tokio::test]
+async fn a_receipt_can_come_in_between_and_more_than_once() {
+    let receipts = Receipts { intermediate: Some(FinalState::Enroute), duplicates: 1, ..Receipts::default() };
+    let smsc = start(Behaviour { receipts, ..Behaviour::default() }).await;
+    let mut client = Client::bound(&smsc, BIND_TRANSCEIVER).await;
+    client.submit("x").await;
+    client.read().await;
+    let read = [client.read().await, client.read().await, client.read().await];
+    assert!(text_of(&read[0]).contains("stat:ENROUTE"));
+    assert!(text_of(&read[1]).contains("stat:DELIVRD"));
+    assert_eq!(read[1].body, read[2].body);
+}

@@ -44,6 +44,9 @@ async fn a_peer_that_stops_reading_reads_on_when_told_to() {
     client.submit("a").await;
     assert_eq!(client.read().await.id, SUBMIT_SM_RESP);
     let second = client.submit("b").await;
+    let answer = tokio::time::timeout(Duration::from_millis(20), client.read()).await;
+    assert!(answer.is_err(), "the second is not even read");
+    assert_eq!(smsc.counters().submits, 1);
     smsc.set(Behaviour::default());
     assert_eq!(client.read().await.sequence, second);
 }
