@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use textgate_dispatch::{Dispatch, Limits, Metrics, Parts, StartError};
-use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugin, Plugins};
+use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugin, Plugins, SmppPlugin};
 use textgate_store::{SqliteOptions, SqliteStore, Store};
 
 /// Starts the engine on the configured store.
@@ -40,7 +40,7 @@ fn not_started(error: StartError) -> Failure {
 
 /// Every kind of gateway, in the order the console lists them.
 pub(crate) fn plugins() -> Plugins {
-    let plugins: Vec<Arc<dyn Plugin>> = vec![Arc::new(GenericHttpPlugin::new())];
+    let plugins: Vec<Arc<dyn Plugin>> = vec![Arc::new(SmppPlugin::new()), Arc::new(GenericHttpPlugin::new())];
     Plugins::new(plugins)
 }
 
