@@ -88,7 +88,7 @@ async fn a_manifest_with_mistakes_is_told_whole_and_changes_nothing() {
         smpp("main", smsc.address(), "encoding = \"ebcdic\"\nwindow = 0"),
         http("web", smsc.address(), "colour = \"red\"").replace("/sms\"", "/sms?a=1&b=2\""),
     ];
-    let wrong = manifest_with("failover_after_ms = 5", &gateways).replace(PHONE, "+1 555");
+    let wrong = manifest_with("failover_after_ms = 5", &gateways).replace(PHONE, "+1 (555) 010-0100");
     let path = server.path("manifest.toml");
     std::fs::write(&path, wrong).unwrap();
     for is_running in [false, true] {
@@ -106,7 +106,7 @@ async fn a_manifest_with_mistakes_is_told_whole_and_changes_nothing() {
         ] {
             assert!(said.contains(path), "{path}: {said}");
         }
-        assert!(said.contains("1555"), "it says what the number would be: {said}");
+        assert!(said.contains("15550100100"), "it says what the number would be: {said}");
     }
     let listed = server.cli_ok(&["status", "--json"]);
     assert!(!listed.contains("acme"), "{listed}");
@@ -163,7 +163,7 @@ async fn a_message_is_sent_waited_for_and_looked_at() {
     assert!(said.contains("1 segment, gsm7") && said.contains("delivered"), "{said}");
     let id = said.split_whitespace().next().unwrap();
     let shown = server.cli_ok(&["status", id, "--vs", "acme"]);
-    for word in ["delivered", "ESME_ROK", "main", "alert", "attempts", "receipts"] {
+    for word in ["delivered", "main", "alert", "attempts", "receipts"] {
         assert!(shown.to_lowercase().contains(&word.to_lowercase()), "{word}: {shown}");
     }
     assert!(!shown.contains(PHONE) && !shown.contains("Disk"), "{shown}");

@@ -94,7 +94,7 @@ async fn the_openapi_document_has_every_route_and_every_field_of_every_plugin() 
         ("post", "/v1/virtual-servers/{id}/allocations"),
         ("get", "/v1/virtual-servers/{id}/api-keys"),
         ("delete", "/v1/virtual-servers/{id}/api-keys/{name}"),
-        ("get", "/v1/credits"),
+        ("get", "/v1/allocation"),
         ("get", "/v1/audit"),
         ("get", "/healthz"),
         ("get", "/readyz"),

@@ -10,7 +10,8 @@ use textgate_simulator::{HttpProvider, Smsc, SmscOptions};
 
 const PASSCODE: &str = "739518";
 const NUMBER: &str = "15550173951";
-const PASSWORD: &str = "hunter2pass";
+/// As long as SMPP has room for (§5.2.2).
+const PASSWORD: &str = "hunter2p";
 const TOKEN: &str = "tok-9f8e7d6c5b";
 const PROXY_PASSWORD: &str = "proxy-pa55";
 

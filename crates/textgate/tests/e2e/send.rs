@@ -105,7 +105,7 @@ async fn emoji_and_long_texts_arrive_whole_in_as_many_segments_as_were_answered(
         ("汉".repeat(71), 2, "ucs2"),
         // A family is one cluster of 11 code units: only six of them fit into the 67 of a segment.
         ("👨‍👩‍👧‍👦".repeat(12), 2, "ucs2"),
-        ("line\nbreak, [brackets] {braces} ~ \\ ^ | ".repeat(30), 9, "gsm7"),
+        ("line\nbreak, [brackets] {braces} ~ \\ ^ | ".repeat(30), 10, "gsm7"),
     ];
     for (n, (text, segments, encoding)) in texts.into_iter().enumerate() {
         let to = format!("1555010020{n}");
@@ -229,8 +229,8 @@ async fn a_scheduled_message_waits_for_its_time_and_can_be_called_back() {
     let taken =
         api.post_message(json!({"to": PHONE, "text": "soon", "send_at": soon.to_string()})).await.expect(202);
     let message = api.until(taken["id"].as_str().unwrap(), "delivered").await;
-    assert_eq!(statuses(&message), ["scheduled", "sent", "delivered"]);
-    let sent: jiff::Timestamp = message["history"][1]["at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(statuses(&message), ["scheduled", "accepted", "sent", "delivered"]);
+    let sent: jiff::Timestamp = message["history"][2]["at"].as_str().unwrap().parse().unwrap();
     assert!(sent.as_millisecond() >= soon.as_millisecond(), "{sent} is before {soon}");
     let path = format!("/v1/messages/{}", taken["id"].as_str().unwrap());
     api.delete(&path).await.expect_problem(409, "not-cancellable");

@@ -56,13 +56,18 @@ async fn mode_default_without_an_allocation_is_refused_with_what_to_do() {
     let smsc = smsc().await;
     let server = Server::start(&family(smsc.address(), 1)).await;
     let labs = server.api_as(LABS);
-    let problem =
-        labs.put("/v1/sms-settings", json!({"mode": "default"})).await.expect_problem(400, "invalid-request");
+    // A virtual server is born in mode Default; choosing it takes an allocation.
+    labs.post_message(text("x")).await.expect_problem(402, "no-credits");
+    let shown = labs.get("/v1/sms-settings").await.expect(200);
+    assert!(shown["default_unavailable"].as_str().unwrap().contains("not allocated SMS credits"), "{shown}");
+    let own = json!({"plugin": "smpp", "settings": {"system_id": "labs", "host": "127.0.0.1", "port": smsc.port()}});
+    labs.put("/v1/sms-settings", json!({"mode": "custom", "gateways": [own]})).await.expect(200);
+    let default = json!({"mode": "default"});
+    let problem = labs.put("/v1/sms-settings", default).await.expect_problem(400, "invalid-request");
     let error = &problem["errors"][0];
     assert_eq!(error["path"], "mode");
     let words = error["message"].as_str().unwrap();
     assert!(words.contains("not allocated SMS credits") && words.contains("Custom"), "{words}");
-    labs.post_message(text("x")).await.expect_problem(402, "no-credits");
     let id = server.api().virtual_server("acme/labs").await.unwrap();
     let path = format!("/v1/virtual-servers/{id}/allocations");
     server.api().post(&path, json!({"credits": 2, "note": "for trial"})).await.expect(201);

@@ -164,7 +164,7 @@ impl Api {
 
     /// The virtual server's SMS credits: allocated, used, remaining.
     pub async fn credits(&self) -> (u64, u64, u64) {
-        let body = self.get("/v1/credits").await.expect(200);
+        let body = self.get("/v1/allocation").await.expect(200);
         let number = |name: &str| body[name].as_u64().unwrap();
         (number("allocated"), number("used"), number("remaining"))
     }
