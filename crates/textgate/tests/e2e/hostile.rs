@@ -31,11 +31,13 @@ impl Noise {
 }
 
 /// Sends these octets and gives back what is answered until the end, or until nothing comes any more.
-async fn shout(server: &Server, octets: &[u8]) -> String {
+async fn shout(server: &Server, octets: &[u8], is_all: bool) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     // It may be refused before all of it was written.
     let _ = stream.write_all(octets).await;
-    let _ = stream.shutdown().await;
+    if is_all {
+        let _ = stream.shutdown().await;
+    }
     let mut answer = Vec::new();
     let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer))
         .await
@@ -59,7 +61,7 @@ async fn random_octets_and_broken_requests_are_refused_and_harm_nobody() {
     let mut noise = Noise(7);
     for _ in 0..60 {
         let length = 1 + (noise.next() % 5_000) as usize;
-        let answer = shout(&server, &noise.octets(length)).await;
+        let answer = shout(&server, &noise.octets(length), true).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
     let key = super::kit::KEY;
@@ -67,10 +69,11 @@ async fn random_octets_and_broken_requests_are_refused_and_harm_nobody() {
         format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n{more}\r\n")
     };
     let huge_header = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-much: {}\r\n\r\n", "a".repeat(20 << 10));
-    assert!(shout(&server, huge_header.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    let answer = shout(&server, huge_header.as_bytes(), false).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer:?}");
     let many_headers: String = (0..500).map(|n| format!("x-{n}: 1\r\n")).collect();
     assert!(
-        shout(&server, format!("GET /healthz HTTP/1.1\r\n{many_headers}\r\n").as_bytes())
+        shout(&server, format!("GET /healthz HTTP/1.1\r\n{many_headers}\r\n").as_bytes(), false)
             .await
             .starts_with("HTTP/1.1 431")
     );
@@ -82,7 +85,7 @@ async fn random_octets_and_broken_requests_are_refused_and_harm_nobody() {
         ("content-length: 5\r\ncontent-length: 6\r\n", "{}    "),
         ("content-length: 99999999999999999999999\r\n", "{}"),
     ] {
-        let answer = shout(&server, (head(more) + body).as_bytes()).await;
+        let answer = shout(&server, (head(more) + body).as_bytes(), true).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{more}: {answer}");
     }
     for body in [
