@@ -6,6 +6,8 @@
 //! The gateway is the release binary in its own process, with every message synced to disk before its 202. Generator and SMSC
 //! share another process. The store goes to --dir, which must be on a real disk.
 
+#![allow(clippy::print_stdout)] // its output is its purpose
+
 use clap::Parser;
 use std::error::Error;
 use std::path::PathBuf;
@@ -290,7 +292,7 @@ impl Bench {
             if arrived != last {
                 (last, since) = (arrived, Instant::now());
             }
-            self.runtime.block_on(tokio::time::sleep(Duration::from_millis(5)));
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
         }
     }
 }

@@ -90,7 +90,11 @@ impl Engine {
     /// Accepts nothing more, drains the gateways, records what came of it, and closes the store.
     pub(crate) async fn stop(&self) {
         self.stopping.cancel();
-        self.runners.stop().await;
+        {
+            // A change on its way would start gateways that nobody stops; one that comes later finds the engine stopping.
+            let _no_change = self.changing.lock().await;
+            self.runners.stop().await;
+        }
         self.tasks.close();
         self.tasks.wait().await;
         if let Err(error) = self.store.close().await {
@@ -173,7 +177,7 @@ impl Engine {
 
     /// Brings what runs in line with a new snapshot.
     fn follow(self: &Arc<Self>, before: &View, view: &View) {
-        if !self.is_running.load(Ordering::Acquire) {
+        if !self.is_running.load(Ordering::Acquire) || self.is_stopping() {
             return;
         }
         self.runners.follow(self, view);
@@ -238,7 +242,8 @@ impl Engine {
             log(id, vs, &what);
         }
         if is_heard {
-            let happening = Happening { id, vs, at_ms: self.clock.now_ms(), what };
+            let (at_ms, at) = (self.clock.now_ms(), self.clock.now());
+            let happening = Happening { id, vs, at_ms, at, what };
             // An error says only that the last listener has just gone.
             let _ = self.happenings.send(Arc::new(happening));
         }

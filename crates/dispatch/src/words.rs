@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::time::Instant;
 use textgate_gateway::Problem;
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, ReceiptState, VsId};
 use textgate_store::{Credits, Role};
@@ -368,6 +369,8 @@ pub struct Happening {
     pub vs: VsId,
     /// When (Unix time, ms).
     pub at_ms: i64,
+    /// When, by the steady clock.
+    pub at: Instant,
     /// What.
     pub what: What,
 }

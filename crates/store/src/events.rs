@@ -48,11 +48,11 @@ impl TimeLine {
         self.used
     }
 
-    /// The stored form, with room up to `size` octets where the entries are shorter.
+    /// The stored form, with room (zeros) up to `size` octets where the entries are shorter.
     pub(crate) fn padded(&mut self, size: usize) -> &[u8] {
         self.octets.truncate(self.used);
         self.octets.resize(self.used.max(size), 0);
-        if let (0, Some(version)) = (self.used, self.octets.first_mut()) {
+        if let Some(version) = self.octets.first_mut() {
             *version = VERSION;
         }
         &self.octets

@@ -12,7 +12,9 @@ pub(super) const KEPT_MS: i64 = 24 * 3_600_000;
 /// How many are kept at most; beyond it the oldest go. A provider that floods with receipts for unknown messages gains nothing.
 const MOST: usize = 100_000;
 /// How many ids of one receipt are looked at.
-pub(super) const MOST_CANDIDATES: usize = 8;
+const MOST_CANDIDATES: usize = 8;
+/// Longest id or error code that is kept, in octets: providers' ids have at most 64 (SMPP 3.4 §5.3.2.12), or are UUIDs.
+const LONGEST_ID: usize = 255;
 
 /// Hashes of the ids that early receipts wait for, so that recording asks the disk only where one is likely.
 #[derive(Default)]
@@ -40,6 +42,11 @@ impl Early {
         self.hashes = None;
     }
 
+    /// Reads it now, rather than when it is first needed.
+    pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.hashes(connection).map(drop)
+    }
+
     fn hashes(&mut self, connection: &Connection) -> rusqlite::Result<&mut HashMap<u64, u32>> {
         if self.hashes.is_none() {
             let mut hashes = HashMap::new();
@@ -57,8 +64,22 @@ impl Early {
     }
 }
 
+/// Whether receipts can come under this id.
+pub(super) fn is_id(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len())
+}
+
+/// The ids that a receipt may mean, with how likely each is (0 is the likeliest).
+pub(super) fn candidates(receipt: &ReceiptRecord) -> impl Iterator<Item = (usize, &str)> {
+    let candidates = receipt.candidates.iter().take(MOST_CANDIDATES).enumerate();
+    candidates.map(|(rank, id)| (rank, &**id)).filter(|(_, id)| is_id(id))
+}
+
 /// Keeps a receipt that matches nothing yet.
 pub(super) fn keep(session: &mut Session<'_>, receipt: &ReceiptRecord) -> rusqlite::Result<()> {
+    if candidates(receipt).next().is_none() {
+        return Ok(());
+    }
     let connection = session.connection;
     session.early.hashes(connection)?;
     if session.early.count >= MOST {
@@ -74,13 +95,13 @@ pub(super) fn keep(session: &mut Session<'_>, receipt: &ReceiptRecord) -> rusqli
             receipt.gateway.0,
             receipt.number.map(|number| number.as_u64() as i64),
             receipt.state.code(),
-            receipt.error.as_deref(),
+            receipt.error.as_deref().map(|error| &error[..error.floor_char_boundary(LONGEST_ID)]),
         ])?;
     let id = connection.last_insert_rowid();
     session.early.count += 1;
     let mut insert =
         connection.prepare_cached("INSERT OR IGNORE INTO early_candidate VALUES (?1, ?2, ?3, ?4)")?;
-    for (rank, candidate) in receipt.candidates.iter().take(MOST_CANDIDATES).enumerate() {
+    for (rank, candidate) in candidates(receipt) {
         if insert.execute(params![receipt.gateway.0, candidate, id, rank as i64])? == 1 {
             *session.early.hashes(connection)?.entry(hash(receipt.gateway, candidate)).or_default() += 1;
         }

@@ -49,6 +49,8 @@ pub(super) fn prepare(path: &Path) -> Result<Lock, StoreError> {
     {
         let _ = std::fs::remove_file(&wal_path);
     }
+    // SQLite does this for files it makes itself; without it a power failure could take the whole file.
+    sync_parent(path).map_err(cannot)?;
     Ok(Lock { _file: lock })
 }
 
@@ -102,4 +104,43 @@ pub(super) fn create_new(path: &Path) -> io::Result<Option<File>> {
 pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_synced_and_what_is_deleted_is_zeroed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let _lock = prepare(&path).unwrap();
+        let connection = writing(&path).unwrap();
+        for (pragma, value) in [("synchronous", 2), ("secure_delete", 1), ("wal_autocheckpoint", 0)] {
+            let found: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap();
+            assert_eq!(found, value, "{pragma}");
+        }
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        let reader = reading(&path).unwrap();
+        assert!(reader.execute_batch("DELETE FROM meta").is_err(), "a reader cannot write");
+    }
+
+    #[test]
+    fn a_new_wal_has_room_and_one_that_a_crash_left_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, wal) = (folder.path().join("store"), folder.path().join("store-wal"));
+        drop(prepare(&path).unwrap());
+        assert_eq!(std::fs::metadata(&wal).unwrap().len(), WAL_ROOM as u64);
+        let connection = writing(&path).unwrap();
+        connection.execute_batch("UPDATE meta SET value = 9 WHERE name = 'version'").unwrap();
+        // A copy of the files as a crash would leave them.
+        let (crashed, crashed_wal) = (folder.path().join("crashed"), folder.path().join("crashed-wal"));
+        std::fs::copy(&path, &crashed).unwrap();
+        std::fs::copy(&wal, &crashed_wal).unwrap();
+        let _lock = prepare(&crashed).unwrap();
+        let sql = "SELECT value FROM meta WHERE name = 'version'";
+        let value: i64 = writing(&crashed).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(value, 9);
+    }
 }

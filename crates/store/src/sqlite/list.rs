@@ -6,7 +6,7 @@ use crate::{Filter, Page, StoredMessage};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber, VsId};
 
-/// Most messages in one answer.
+/// Most messages on one page.
 const MOST: usize = 1_000;
 /// Rows looked at for one page (tens of milliseconds). A filter that fits fewer gets a short page, and goes on from `next`.
 const MOST_LOOKED_AT: usize = 20_000;
@@ -66,7 +66,7 @@ pub(super) fn unfinished(
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM message INDEXED BY message_accepted WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2"
         ))?
-        .query_map(params![after.as_u64() as i64, limit.min(MOST) as i64], read)?
+        .query_map(params![after.as_u64() as i64, limit as i64], read)?
         .collect()
 }
 
@@ -76,7 +76,6 @@ pub(super) fn scheduled(
     (after_ms, after): (i64, MessageId),
     limit: usize,
 ) -> rusqlite::Result<Vec<(i64, MessageId)>> {
-    let limit = limit.min(100 * MOST);
     let read = |row: &Row<'_>| Ok((row.get(0)?, MessageId::from_u64(row.get::<_, i64>(1)? as u64)));
     // Two searches, so that many due at one moment are not gone through again for each page.
     let mut found = connection

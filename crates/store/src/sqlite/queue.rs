@@ -183,3 +183,100 @@ impl Inner {
         (self.weight, self.is_urgent, self.since) = (0, false, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::Task;
+    use super::*;
+
+    /// A command known by its weight.
+    fn command(weight: usize) -> Box<dyn Command> {
+        let (reply, _) = oneshot::channel();
+        let outcome = Err(StoreError::Closed);
+        Box::new(Task::<(), ()> {
+            input: (),
+            work: |_, ()| Ok(()),
+            weight,
+            is_kept: true,
+            waiting: None,
+            outcome,
+            reply,
+        })
+    }
+
+    fn take(queue: &Queue, until: Instant) -> (Next, Vec<usize>) {
+        let mut taken = VecDeque::new();
+        let next = queue.take(&mut taken, Some(until));
+        (next, taken.iter().map(|command| command.weight()).collect())
+    }
+
+    #[test]
+    fn what_lingers_waits_for_its_time_or_for_company() {
+        let queue = Queue::default();
+        let began = Instant::now();
+        queue.push(command(1), Urgency::Lingers).unwrap();
+        assert_eq!(take(&queue, began), (Next::Time, vec![]), "nobody is in a hurry");
+        let (next, taken) = take(&queue, began + Duration::from_secs(10));
+        assert_eq!((next, taken), (Next::Work, vec![1]));
+        assert!(began.elapsed() >= LINGER);
+
+        let began = Instant::now();
+        queue.push(command(2), Urgency::Lingers).unwrap();
+        queue.push(command(3), Urgency::Now).unwrap();
+        queue.push(command(4), Urgency::Lingers).unwrap();
+        assert_eq!(take(&queue, began), (Next::Work, vec![2, 3, 4]), "all go along, in order");
+
+        queue.push(command(LINGER_WEIGHT - 1), Urgency::Lingers).unwrap();
+        assert_eq!(take(&queue, began).0, Next::Time);
+        queue.push(command(1), Urgency::Lingers).unwrap();
+        assert_eq!(take(&queue, began).0, Next::Work, "so many need no other reason");
+    }
+
+    #[test]
+    fn the_bell_wakes_a_writer_that_sleeps() {
+        let queue = Queue::default();
+        let far = Instant::now() + Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| take(&queue, far));
+            queue.push(command(1), Urgency::Now).unwrap();
+            assert_eq!(writer.join().unwrap(), (Next::Work, vec![1]));
+            let writer = scope.spawn(|| take(&queue, far));
+            queue.push(command(2), Urgency::Lingers).unwrap();
+            assert_eq!(writer.join().unwrap(), (Next::Work, vec![2]));
+            let writer = scope.spawn(|| {
+                let mut taken = VecDeque::new();
+                queue.take(&mut taken, None)
+            });
+            queue.close(None);
+            assert_eq!(writer.join().unwrap(), Next::Closing);
+        });
+    }
+
+    #[test]
+    fn closing_hands_out_what_waits_and_takes_nothing_more() {
+        let queue = Queue::default();
+        queue.push(command(1), Urgency::Lingers).unwrap();
+        let (closer, mut closed) = oneshot::channel();
+        queue.close(Some(closer));
+        assert_eq!(queue.push(command(2), Urgency::Now), Err(StoreError::Closed));
+        assert_eq!(take(&queue, Instant::now()), (Next::Work, vec![1]));
+        assert!(closed.try_recv().is_err(), "it is not written yet");
+        assert!(queue.closed(Ok(())).is_empty());
+        assert_eq!(closed.try_recv(), Ok(Ok(())));
+        let (closer, mut closed) = oneshot::channel();
+        queue.close(Some(closer));
+        assert_eq!(closed.try_recv(), Ok(Ok(())), "closing again is no error");
+    }
+
+    #[test]
+    fn room_is_given_back_when_it_is_dropped() {
+        let queue = Arc::new(Queue::default());
+        let first = queue.room(10, 10).unwrap();
+        assert!(matches!(queue.room(1, 10), Err(StoreError::Busy)));
+        drop(first);
+        let large = queue.room(500, 10).unwrap();
+        assert!(queue.room(1, 10).is_err());
+        drop(large);
+        assert!(queue.room(1, 10).is_ok());
+    }
+}

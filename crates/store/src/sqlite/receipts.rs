@@ -36,7 +36,7 @@ fn record_one(session: &mut Session<'_>, receipt: &ReceiptRecord) -> Result<Opti
 fn find(session: &mut Session<'_>, receipt: &ReceiptRecord) -> rusqlite::Result<Option<(Standing, u32)>> {
     let mut second_best = None;
     let mut looked_at = 0;
-    for (rank, candidate) in receipt.candidates.iter().take(early::MOST_CANDIDATES).enumerate() {
+    for (rank, candidate) in early::candidates(receipt) {
         for period in session.receipt_periods.present() {
             let found: Vec<(i64, u32)> = session
                 .statements

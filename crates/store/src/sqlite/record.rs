@@ -40,7 +40,7 @@ fn record_one(
         // A provider that gives one id to several segments tells of them in one receipt.
         let ids = || {
             (0..=u8::MAX).zip(&finished.receipt_ids).filter(|(n, id)| {
-                !id.is_empty() && !finished.receipt_ids.iter().take(usize::from(*n)).any(|o| o == *id)
+                early::is_id(id) && !finished.receipt_ids.iter().take(usize::from(*n)).any(|o| o == *id)
             })
         };
         for (segment, id) in ids() {
@@ -55,6 +55,11 @@ fn record_one(
     if let Some(transition) = &finished.transition {
         session.told(transition.at_ms);
         standing.change(session, transition)?;
+        // Receipts may have come between the attempt and the change to `sent`.
+        let changed_to = standing.settle(transition.at_ms, || "receipts came before".to_owned());
+        if changed_to.is_some() {
+            matched.push(Matched { id: standing.id, vs: standing.vs, changed_to });
+        }
     }
     if let Some(Event::Attempt { gateway, .. }) = &finished.attempt {
         apply_early(session, &mut standing, *gateway, number, finished, matched)?;
@@ -75,7 +80,7 @@ fn apply_early(
     finished: &Finished,
     matched: &mut Vec<Matched>,
 ) -> rusqlite::Result<()> {
-    for (segment, id) in (0..=u8::MAX).zip(&finished.receipt_ids).filter(|(_, id)| !id.is_empty()) {
+    for (segment, id) in (0..=u8::MAX).zip(&finished.receipt_ids).filter(|(_, id)| early::is_id(id)) {
         for early in early::find(session, gateway, id)? {
             if receipts::is_meant(&early.receipt, early.rank, standing.number) {
                 let changed_to = receipts::apply(standing, attempt, segment, &early.receipt);

@@ -77,11 +77,13 @@ pub(super) struct Session<'c> {
 impl<'c> Session<'c> {
     /// A session on a connection whose file has the newest schema.
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let mut early = Early::default();
+        early.load(connection)?;
         Ok(Self {
             connection,
             statements: Statements::new(connection)?,
             purse: Purse::default(),
-            early: Early::default(),
+            early,
             receipt_periods: Periods::load(connection, RECEIPT_IDS)?,
             key_periods: Periods::load(connection, IDEMPOTENCY)?,
             told_ms: super::list::newest(connection)?.accepted_ms(),
@@ -108,12 +110,14 @@ impl<'c> Session<'c> {
         self.forget();
     }
 
-    fn forget(&mut self) {
+    /// Forgets what is in memory of this transaction.
+    pub(super) fn forget(&mut self) {
         self.purse.clear();
         self.early.forget();
     }
 
-    /// Applies one operation so that its failure undoes nothing but itself.
+    /// Applies one operation so that its failure undoes nothing but itself. One that touches early receipts is to
+    /// [`forget`](Self::forget) them afterwards.
     pub(super) fn in_savepoint<T>(
         &mut self,
         apply: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -133,7 +137,7 @@ impl<'c> Session<'c> {
                 if !self.connection.is_autocommit() {
                     self.connection.execute_batch("ROLLBACK TO operation; RELEASE operation")?;
                 }
-                self.forget();
+                self.purse.clear();
                 Err(failure)
             }
         }

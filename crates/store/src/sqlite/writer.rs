@@ -164,6 +164,7 @@ impl<'c> Writer<'c> {
                 Ok(()) => {}
                 Err(super::command::Failure::Sql(error)) if is_of_an_operation(&error) => {
                     tracing::error!(%error, "an operation does not fit the store; it is refused");
+                    self.session.forget();
                     command.refuse(accept::in_words(&error));
                 }
                 Err(super::command::Failure::Sql(error)) => return Err(error),

@@ -9,6 +9,7 @@ use crate::logging;
 use crate::output::{Output, Tone, printable};
 use crate::server::Server;
 use crate::signals::Signals;
+use futures_util::FutureExt as _;
 use http::Method;
 use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
@@ -205,9 +206,8 @@ impl Stage {
         let mut is_answered = false;
         let mut arrived: Option<Via> = None;
         let mut status = None;
-        step(output, begin, begin, Tone::Strong, "posted", "POST /v1/messages")?;
-        let deadline = tokio::time::sleep(PATIENCE);
-        let mut deadline = std::pin::pin!(deadline);
+        step(output, begin, begin, Tone::Strong, "posted", "POST /v1/messages".into())?;
+        let mut deadline = std::pin::pin!(tokio::time::sleep(PATIENCE));
         loop {
             // A receipt says more than the phone can show; a provider over HTTP sends none here.
             let is_done = match scene.by {
@@ -217,28 +217,36 @@ impl Stage {
             if is_answered && is_done && arrived.is_some() {
                 break;
             }
+            // What happened at one moment is heard in any order, and told in its own.
+            let mut news = Vec::new();
             tokio::select! {
+                biased;
+                () = &mut deadline => return Err(Failure::failed("the message was not delivered in time")),
+                happening = self.happenings.recv() => news.extend(happening.ok().map(News::Happening)),
+                event = self.phone.next() => news.extend(event.map(News::Phone)),
                 answer = &mut posted, if !is_answered => {
-                    let answer = answer?;
                     is_answered = true;
-                    let id = answer["id"].as_str().unwrap_or_default();
-                    step(output, begin, Instant::now(), Tone::Strong, "answered", format_args!("202, message {id}"))?;
+                    news.push(News::Answer(Instant::now(), answer?["id"].as_str().unwrap_or_default().to_owned()));
                 }
-                happening = self.happenings.recv() => {
-                    let Ok(happening) = happening else { continue };
-                    if let What::State(state) = happening.what {
-                        status = Some(state);
+            }
+            while let Ok(happening) = self.happenings.try_recv() {
+                news.push(News::Happening(happening));
+            }
+            while let Some(Some(event)) = self.phone.next().now_or_never() {
+                news.push(News::Phone(event));
+            }
+            news.sort_by_key(News::at);
+            for one in news {
+                match &one {
+                    News::Happening(happening) => {
+                        if let What::State(state) = happening.what {
+                            status = Some(state);
+                        }
                     }
-                    show(output, begin, &happening)?;
+                    News::Phone(event) => arrived = Some(event.via),
+                    News::Answer(..) => {}
                 }
-                event = self.phone.next() => {
-                    let Some(event) = event else { continue };
-                    arrived = Some(event.via);
-                    step(output, begin, event.at, Tone::Good, "phone", format_args!("\"{}\"", printable(&event.text)))?;
-                }
-                () = &mut deadline => {
-                    return Err(Failure::failed("the message was not delivered in time"));
-                }
+                one.show(begin, output)?;
             }
         }
         match arrived {
@@ -264,29 +272,58 @@ impl Stage {
     }
 }
 
-/// One line of a message's way.
-fn show(output: &mut Output, begin: Instant, happening: &Happening) -> std::io::Result<()> {
-    let now = Instant::now();
-    match &happening.what {
-        What::Accepted => step(output, begin, now, Tone::Strong, "accepted", "it is on disk"),
-        What::Attempt { gateway, class: OutcomeClass::Sent, .. } => {
-            step(output, begin, now, Tone::Strong, "taken", format_args!("by {gateway}"))
+/// Something to tell.
+enum News {
+    Happening(Arc<Happening>),
+    Phone(HandsetEvent),
+    /// The API's answer, with the message's id.
+    Answer(Instant, String),
+}
+
+impl News {
+    fn at(&self) -> Instant {
+        match self {
+            Self::Happening(happening) => happening.at,
+            Self::Phone(event) => event.at,
+            Self::Answer(at, _) => *at,
         }
-        What::Attempt { gateway, class, detail } => {
-            let detail = printable(detail);
-            step(output, begin, now, Tone::Bad, class.name(), format_args!("by {gateway}: {detail}"))
+    }
+
+    /// One line of a message's way.
+    fn show(&self, begin: Instant, output: &mut Output) -> std::io::Result<()> {
+        let mut line = |tone, what: &str, about: String| step(output, begin, self.at(), tone, what, about);
+        match self {
+            Self::Answer(_, id) => line(Tone::Strong, "answered", format!("202, message {id}")),
+            Self::Phone(event) => {
+                let (number, text) = (printable(&event.number), printable(&event.text));
+                line(Tone::Good, "phone", format!("{number}: \"{text}\""))
+            }
+            Self::Happening(happening) => match &happening.what {
+                What::Accepted => line(Tone::Strong, "accepted", "it is on disk".into()),
+                What::Attempt { gateway, class: OutcomeClass::Sent, .. } => {
+                    line(Tone::Strong, "taken", format!("by {gateway}"))
+                }
+                What::Attempt { gateway, class, detail } => {
+                    line(Tone::Bad, class.name(), format!("by {gateway}: {}", printable(detail)))
+                }
+                What::State(state) => {
+                    let (tone, about) = meaning(*state);
+                    line(tone, state.name(), about.into())
+                }
+            },
         }
-        What::State(state) => {
-            let (tone, about) = match state {
-                MessageState::Sent => (Tone::Good, "the provider has it"),
-                MessageState::Delivered => (Tone::Good, "the receipt says that the phone has it"),
-                MessageState::Expired => (Tone::Bad, "its validity ended"),
-                MessageState::Failed => (Tone::Bad, "every gateway refused it"),
-                MessageState::Undelivered => (Tone::Bad, "the receipt says that the phone does not get it"),
-                _ => (Tone::Notice, ""),
-            };
-            step(output, begin, now, tone, state.name(), about)
-        }
+    }
+}
+
+fn meaning(state: MessageState) -> (Tone, &'static str) {
+    match state {
+        MessageState::Sent => (Tone::Good, "the provider has it"),
+        MessageState::Delivered => (Tone::Good, "the receipt says that the phone has it"),
+        MessageState::Expired => (Tone::Bad, "its validity ended"),
+        MessageState::Failed => (Tone::Bad, "every gateway refused it"),
+        MessageState::Undelivered => (Tone::Bad, "the receipt says that the phone does not get it"),
+        MessageState::Cancelled => (Tone::Notice, "called back"),
+        MessageState::Accepted | MessageState::Scheduled => (Tone::Notice, "waiting"),
     }
 }
 
@@ -296,7 +333,7 @@ fn step(
     at: Instant,
     tone: Tone,
     what: &str,
-    about: impl std::fmt::Display,
+    about: String,
 ) -> std::io::Result<()> {
     let ms = at.saturating_duration_since(begin).as_secs_f64() * 1000.0;
     let what = output.tone(tone, format_args!("{what:<10}"));
@@ -339,12 +376,11 @@ async fn watch(stage: &mut Stage, output: &mut Output) -> Done {
                     output.gap()?;
                     output.line(output.tone(Tone::Strong, format_args!("Message {}", happening.id)))?;
                 }
-                show(output, begin, &happening)?;
+                News::Happening(happening).show(begin, output)?;
             }
             event = stage.phone.next() => {
-                let Some(HandsetEvent { number, text, at, .. }) = event else { continue };
-                let about = format!("{}: \"{}\"", printable(&number), printable(&text));
-                step(output, begin, at, Tone::Good, "phone", about)?;
+                let Some(event) = event else { continue };
+                News::Phone(event).show(begin, output)?;
             }
         }
     }

@@ -126,6 +126,32 @@ pub async fn an_early_receipt_for_one_segment_leaves_the_others_awaited(stores: 
     assert_eq!(tell(&store, receipt(&["a"], Delivered)).await, changed(1, MessageState::Delivered));
 }
 
+pub async fn a_receipt_between_the_attempt_and_the_change_to_sent_counts(stores: &impl Stores) {
+    let store = stores.open();
+    accepted(&store, 1).await;
+    store.record(vec![Finished { transition: None, ..sent(1, &["a1"]) }]).await.unwrap();
+    assert_eq!(tell(&store, receipt(&["a1"], Delivered)).await, same(1));
+    let matched = store.record(vec![moved(1, transition(MessageState::Sent))]).await.unwrap();
+    assert_eq!(matched, [changed(1, MessageState::Delivered).unwrap()]);
+}
+
+pub async fn ids_that_are_empty_or_absurdly_long_match_nothing(stores: &impl Stores) {
+    let store = stores.open();
+    accepted(&store, 1).await;
+    let long = "x".repeat(100_000);
+    store.record(vec![sent(1, &["", &long])]).await.unwrap();
+    for key in ["", &long] {
+        assert_eq!(tell(&store, receipt(&[key], Delivered)).await, None);
+    }
+    assert_eq!(tell(&store, receipt(&[], Delivered)).await, None);
+    let other = ReceiptRecord { error: Some(long.clone().into()), ..receipt(&["b"], Undelivered) };
+    assert_eq!(tell(&store, other).await, None);
+    assert_eq!(
+        store.record(vec![sent(1, &["b"])]).await.unwrap(),
+        [changed(1, MessageState::Undelivered).unwrap()]
+    );
+}
+
 pub async fn receipts_are_for_one_gateway(stores: &impl Stores) {
     let store = stores.open();
     accepted(&store, 1).await;

@@ -142,3 +142,36 @@ async fn the_wal_stays_small_under_constant_load() {
     assert!(size("store") + size("store-wal") > 24 << 20, "enough was written");
     assert!(size("store-wal") < 20 << 20, "{} octets of WAL", size("store-wal"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outcomes_and_receipts_overwrite_their_rows_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let pages = async |store: Arc<dyn Store>| {
+        store.close().await.unwrap();
+        drop(store);
+        let raw = rusqlite::Connection::open(&path).unwrap();
+        // Leaf pages of the messages alone.
+        let sql = "SELECT count(*) FROM dbstat WHERE name = 'message' AND pagetype = 'leaf'";
+        raw.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let store: Arc<dyn Store> = Arc::new(try_open(&path).unwrap());
+    let kinds = [Kind::Otp, Kind::Alert];
+    let new = |n: u64| {
+        // A nonce, a tag and 20 characters.
+        NewMessage { kind: kinds[n as usize % 2], sealed_text: vec![7; 60], ..message(n) }
+    };
+    store.accept((0..1_000).map(new).collect()).await.unwrap();
+    let before = pages(store).await;
+    let store: Arc<dyn Store> = Arc::new(try_open(&path).unwrap());
+    let finished = |n: u64| {
+        let mut finished = sent(n, &[&format!("{n:08x}")]);
+        finished.transition.as_mut().unwrap().erase_text = kinds[n as usize % 2] == Kind::Otp;
+        finished
+    };
+    store.record((0..1_000).map(finished).collect()).await.unwrap();
+    let receipts = (0..1_000).map(|n| receipt(&[&format!("{n:08x}")], ReceiptState::Delivered)).collect();
+    store.record_receipts(receipts).await.unwrap();
+    let after = pages(store).await;
+    assert_eq!(before, after, "no row outgrew its page");
+}

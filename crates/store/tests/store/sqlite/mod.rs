@@ -67,6 +67,8 @@ keeps! {
         a_receipt_of_an_attempt_that_failed_delivers_nothing
         a_receipt_that_comes_early_is_applied_when_its_id_is_recorded
         an_early_receipt_for_one_segment_leaves_the_others_awaited
+        a_receipt_between_the_attempt_and_the_change_to_sent_counts
+        ids_that_are_empty_or_absurdly_long_match_nothing
         receipts_are_for_one_gateway
         the_likeliest_candidate_is_taken_first
         the_number_decides_between_candidates
