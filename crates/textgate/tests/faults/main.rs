@@ -1,0 +1,16 @@
+//! Everything that can break, broken on purpose: the process, the disk, providers, callers, the clock. The real binary, real
+//! sockets, real files.
+//!
+//! `cargo test` runs the short form. The long form is `scripts/faults`, which sets `FAULTS_ROUNDS` and runs what is ignored too.
+
+#[allow(dead_code, unused_imports)]
+#[path = "../e2e/kit/mod.rs"]
+mod kit;
+mod run;
+mod shim;
+
+mod caller;
+mod crash;
+mod disk;
+mod provider;
+mod time;
