@@ -181,10 +181,13 @@ async fn short_writes_and_slow_syncs_are_no_errors() {
     assert_eq!(patient.ask().await, 202);
     let one = syncs.elapsed();
     let together = std::time::Instant::now();
-    let asks = (0..20).map(|n| {
-        let api = patient.api.clone();
-        async move { api.post_message(json!({"to": PHONE, "text": format!("together {n}")})).await.expect(202) }
-    });
+    let asks =
+        (0..20).map(|n| {
+            let api = patient.api.clone();
+            async move {
+                api.post_message(json!({"to": PHONE, "text": format!("together {n}")})).await.expect(202)
+            }
+        });
     let all = futures_util::future::join_all(asks).await;
     assert!(together.elapsed() < one * 10, "20 at once took {:?}, one {one:?}", together.elapsed());
     patient.shim.set(Word::SyncDelayUs, 0);
@@ -216,8 +219,7 @@ async fn on_a_file_system_that_is_full_it_refuses_and_goes_on_when_there_is_room
     let mut server = Server::stopped();
     let data = server.data_dir();
     std::fs::create_dir_all(&data).unwrap();
-    let is_done =
-        |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
+    let is_done = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
     if !is_done(Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"]).arg(&data)) {
         eprintln!("skipped: a tmpfs cannot be mounted here (only root can)");
         return;
@@ -235,12 +237,12 @@ async fn on_a_file_system_that_is_full_it_refuses_and_goes_on_when_there_is_room
     server.serve_by(shim.command(&server)).await;
     let api = server.api();
     api.until_gateway("main", "up").await;
-    let mut patient =
-        Patient { server, shim, smsc, api, accepted: Vec::new(), refused: Vec::new(), next: 0 };
+    let mut patient = Patient { server, shim, smsc, api, accepted: Vec::new(), refused: Vec::new(), next: 0 };
     assert_eq!(patient.ask().await, 202);
     // Somebody else fills it.
     let ballast = data.join("ballast");
-    let fill = Command::new("dd").args(["if=/dev/zero", "bs=4k"]).arg(format!("of={}", ballast.display())).output();
+    let fill =
+        Command::new("dd").args(["if=/dev/zero", "bs=4k"]).arg(format!("of={}", ballast.display())).output();
     assert!(!fill.unwrap().status.success(), "until it is full");
     patient.assert_ill().await;
     std::fs::remove_file(&ballast).unwrap();

@@ -63,7 +63,10 @@ async fn killed_at_random_moments_it_loses_nothing_and_doubles_no_more_than_the_
         assert!(now - doubles <= WINDOW, "round {round}: {} doubles, the window is {WINDOW}", now - doubles);
         doubles = now;
         if (round + 1) % 100 == 0 {
-            eprintln!("{} rounds, {different} messages, {doubles} doubles, at most {most} at once", round + 1);
+            eprintln!(
+                "{} rounds, {different} messages, {doubles} doubles, at most {most} at once",
+                round + 1
+            );
         }
     }
     server.serve().await;
