@@ -105,6 +105,8 @@ async fn accept_all<L: Listener>(
         .header_read_timeout(limits.header_time)
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
+        // Whoever has said all there is to say still wants the answer (RFC 9112 §9.6: a half-closed connection is not gone).
+        .half_close(true)
         // What is read ahead and written behind, per connection: room for a head and a good part of a body.
         .max_buf_size((4 * limits.header_bytes).max(LEAST_BUFFER));
     // Not `pipeline_flush`: with it, hyper holds an answer back while anything unread is left of the peer's, and a refusal of a
