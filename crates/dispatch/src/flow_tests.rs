@@ -294,6 +294,31 @@ async fn more_than_may_wait_is_refused_and_welcome_again_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn texts_leave_room_for_passcodes() {
+    let limits = Limits { waiting: 40, ..Limits::default() };
+    let bench = Bench::stopped(&["a"], std::sync::Arc::default(), limits).await;
+    for (kind, expected) in [(Kind::Text, 36), (Kind::Alert, 2), (Kind::Otp, 2)] {
+        let requests = vec![Request { kind: Some(kind), ..request() }; 50];
+        let answers = bench.dispatch.accept(VsId::ROOT, requests).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passcode_that_overtook_a_commit_which_failed_is_called_back() {
+    // Its gateway does not run yet, so it waits in the lane.
+    let bench = Bench::stopped(&["a"], std::sync::Arc::default(), Limits::default()).await;
+    *bench.store.is_full.lock().unwrap() = true;
+    let otp = Request { kind: Some(Kind::Otp), ..request() };
+    let answers = bench.dispatch.accept(VsId::ROOT, vec![otp]).await;
+    assert_eq!(answers[0].as_ref().unwrap_err(), &Refusal::StoreUnavailable);
+    *bench.store.is_full.lock().unwrap() = false;
+    bench.dispatch.engine.run().await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.script("a").taken(), [], "what was refused does not leave");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_cannot_write_refuses_and_keeps_nothing() {
     let bench = Bench::with(&["a"]).await;
     *bench.store.is_full.lock().unwrap() = true;

@@ -168,6 +168,22 @@ async fn what_was_sent_while_the_disk_failed_is_recorded_when_it_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_refused_and_had_not_left_does_not_leave_later() {
+    let mut patient = Patient::new().await;
+    patient.smsc.stop().await;
+    patient.api.until_gateway("main", "down").await;
+    // The first write that fails: until then the store is well, and a code need not wait for its commit.
+    patient.shim.set(Word::WriteErrno, ENOSPC);
+    let code = json!({"to": PHONE, "text": "refused code", "kind": "otp"});
+    patient.api.post_message(code).await.expect_problem(503, "store-unavailable");
+    patient.refused.push("refused code".into());
+    patient.shim.set(Word::WriteErrno, 0);
+    patient.smsc.start_again().await.unwrap();
+    patient.api.until_gateway("main", "up").await;
+    patient.assert_recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn short_writes_and_slow_syncs_are_no_errors() {
     let mut patient = Patient::new().await;
     patient.shim.set(Word::ShortWrites, 1);
