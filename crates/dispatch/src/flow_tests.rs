@@ -274,6 +274,23 @@ async fn a_start_goes_on_with_what_was_not_finished_and_drops_what_is_too_late()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_before_a_start_does_not_lengthen_a_validity() {
+    let before = Bench::stopped(&["a"], std::sync::Arc::default(), Limits::default()).await;
+    // The next one's clock begins where this one's began: an hour earlier.
+    sleep(Duration::from_secs(3600)).await;
+    let otp = Request { kind: Some(Kind::Otp), validity_s: Some(60), ..request() };
+    let id = before.accept_as(otp).await;
+    let after = Bench::stopped(&["a"], std::sync::Arc::clone(&before.store), Limits::default()).await;
+    after.script("a").says(down());
+    after.dispatch.engine.run().await.unwrap();
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!(after.state(id), Expired);
+    after.script("a").says(Health::Up { window: 10 });
+    after.settle().await;
+    assert_eq!(after.script("a").taken(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_on_disk_is_sent_even_where_its_caller_has_gone() {
     let bench = Bench::with(&["a"]).await;
     drop(bench.dispatch.engine.accept(VsId::ROOT, vec![request()]));
