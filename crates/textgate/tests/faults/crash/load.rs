@@ -44,12 +44,12 @@ pub struct Asked {
 
 impl Asked {
     pub fn has_key(&self) -> bool {
-        self.number % 2 == 0
+        self.number.is_multiple_of(2)
     }
 
     /// Two segments for each fifth.
     pub fn segments(&self) -> u64 {
-        1 + u64::from(self.number % 5 == 0)
+        1 + u64::from(self.number.is_multiple_of(5))
     }
 
     pub fn text(&self) -> String {

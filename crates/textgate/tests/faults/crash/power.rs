@@ -111,6 +111,7 @@ async fn after_power_cuts_every_202_is_still_on_disk_and_arrives() {
     let audit = book.audit(&server, &smsc).await;
     book.audit_credits(&server).await;
     book.audit_keys(&server, 1 + book.asked.len() / 200).await;
+    assert!(shim.get(Word::Writes) > 0, "the library is in force");
     assert!(lost > 0, "there was something to lose");
     eprintln!(
         "{rounds} power cuts: {lost} writes lost, {} accepted, {} arrived, {} doubles, 0 lost",
