@@ -1,12 +1,14 @@
 //! The disk fails in each of its ways: told to callers, survived, over by itself, and nothing lost that was answered with 202.
 
-use crate::kit::{Api, PHONE, Server, eventually, manifest, smpp, smsc};
+use crate::kit::{Api, PHONE, Server, eventually, manifest, metric, smpp, smsc};
 use crate::shim::{EIO, ENOSPC, EROFS, Shim, Word};
 use serde_json::json;
 use std::collections::HashSet;
-use std::process::Command;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::process::Stdio;
 use std::time::Duration;
-use textgate_simulator::Smsc;
+use textgate_simulator::{Command, Smsc};
 
 /// A server with a gateway, on a disk that can be told to fail.
 struct Patient {
@@ -228,6 +230,79 @@ async fn while_reads_fail_messages_cannot_be_read_and_nothing_else_happens() {
     patient.assert_recovers().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_find_no_place_on_disk_wait_unacknowledged_and_fill_no_memory() {
+    let mut patient = Patient::new().await;
+    patient.shim.set(Word::WriteErrno, ENOSPC);
+    patient.assert_ill().await;
+    let before = patient.server.resident();
+    let (count, each) = (6_000_u32, 500);
+    for begin in (0..count).step_by(each) {
+        let octets: Vec<u8> =
+            (begin..begin + each as u32).flat_map(crate::provider::flood::receipt).collect();
+        eventually("the SMSC sends more", async || {
+            (patient.smsc.command(&Command::Send(octets.clone())) > 0).then_some(())
+        })
+        .await;
+    }
+    // None is acknowledged before it is on disk. A bounded number is held, and the rest stays with the SMSC.
+    let pdus = patient.smsc.counters().pdus;
+    patient.assert_ill().await;
+    assert!(patient.smsc.counters().pdus < pdus + 50, "{pdus} PDUs and more");
+    let more = patient.server.resident().saturating_sub(before);
+    assert!(more < 48 << 20, "{} MiB more", more >> 20);
+    patient.shim.set(Word::WriteErrno, 0);
+    eventually("all are acknowledged", async || {
+        (patient.smsc.counters().pdus >= u64::from(count)).then_some(())
+    })
+    .await;
+    let unmatched = metric(&patient.server.metrics().await, "textgate_receipts_unmatched_total", &[]);
+    assert!(unmatched >= f64::from(count), "{unmatched} of {count} kept");
+    patient.assert_recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_while_the_disk_fails_it_ends_within_its_bound_and_has_what_it_acknowledged() {
+    let mut patient = Patient::new().await;
+    for _ in 0..5 {
+        patient.ask().await;
+    }
+    patient.shim.set(Word::SyncErrno, EIO);
+    patient.assert_ill().await;
+    // Whether with status 0 or not: it has no place for what it knows.
+    patient.server.terminate().await;
+    patient.shim.set(Word::SyncErrno, 0);
+    patient.server.serve_by(patient.shim.command(&patient.server)).await;
+    patient.api = patient.server.api();
+    for (id, _) in &patient.accepted {
+        patient.api.until(id, "delivered").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_damaged_or_none_ends_the_start_with_the_reason() {
+    for (place, octets) in [(0, 4096), (100, 16), (4096, 60_000)] {
+        let mut patient = Patient::new().await;
+        patient.ask().await;
+        assert!(patient.server.terminate().await);
+        let database =
+            File::options().write(true).open(patient.server.data_dir().join("textgate.db")).unwrap();
+        database.write_all_at(&vec![0xA5; octets], place).unwrap();
+        let mut server = patient.shim.command(&patient.server).stderr(Stdio::piped()).spawn().unwrap();
+        let ended = eventually("it ends or listens", async || {
+            let ended = server.try_wait().unwrap();
+            (ended.is_some() || patient.server.path("data/control.sock").exists()).then_some(ended)
+        })
+        .await;
+        let _ = server.kill();
+        let told = server.wait_with_output().unwrap().stderr;
+        let told = String::from_utf8_lossy(&told);
+        assert!(!told.contains("panicked"), "{told}");
+        assert!(ended.is_none_or(|status| !status.success()) && told.len() > 20, "{told}");
+        assert!(ended.is_some(), "damage of {octets} octets at {place} is noticed:\n{told}");
+    }
+}
+
 /// A file system that is really full: a small tmpfs, which only root can mount.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_file_system_that_is_full_it_refuses_and_goes_on_when_there_is_room() {
@@ -235,8 +310,13 @@ async fn on_a_file_system_that_is_full_it_refuses_and_goes_on_when_there_is_room
     let mut server = Server::stopped();
     let data = server.data_dir();
     std::fs::create_dir_all(&data).unwrap();
-    let is_done = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
-    if !is_done(Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"]).arg(&data)) {
+    let is_done =
+        |command: &mut std::process::Command| command.output().is_ok_and(|output| output.status.success());
+    if !is_done(
+        std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"])
+            .arg(&data),
+    ) {
         eprintln!("skipped: a tmpfs cannot be mounted here (only root can)");
         return;
     }
@@ -244,7 +324,7 @@ async fn on_a_file_system_that_is_full_it_refuses_and_goes_on_when_there_is_room
     impl Drop for Mounted {
         fn drop(&mut self) {
             // Lazily: the server on it ends after this.
-            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+            let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
         }
     }
     let _mounted = Mounted(data.clone());
@@ -257,8 +337,10 @@ async fn on_a_file_system_that_is_full_it_refuses_and_goes_on_when_there_is_room
     assert_eq!(patient.ask().await, 202);
     // Somebody else fills it.
     let ballast = data.join("ballast");
-    let fill =
-        Command::new("dd").args(["if=/dev/zero", "bs=4k"]).arg(format!("of={}", ballast.display())).output();
+    let fill = std::process::Command::new("dd")
+        .args(["if=/dev/zero", "bs=4k"])
+        .arg(format!("of={}", ballast.display()))
+        .output();
     assert!(!fill.unwrap().status.success(), "until it is full");
     patient.assert_ill().await;
     std::fs::remove_file(&ballast).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use textgate_simulator::{AnswerOrder, Behaviour, Command, Receipts};
 
 /// deliver_sm with a receipt for a message that nobody sent (SMPP 3.4 §4.6.1, appendix B).
-fn receipt(number: u32) -> Vec<u8> {
+pub fn receipt(number: u32) -> Vec<u8> {
     let text = format!("id:unknown-{number} sub:001 dlvrd:001 stat:DELIVRD err:000 text:");
     let mut body = b"\0\x01\x0115550100100\0\x05\x00Acme\0\x04\0\0\0\0\0\0\0\0".to_vec();
     body.push(text.len() as u8);

@@ -1,8 +1,8 @@
 //! HTTP providers and proxies that fail.
 
 use super::cases::Case;
-use super::raw::says;
-use crate::kit::{gateway, http, nobody, provider_that, smsc};
+use super::raw::{Nobody, says};
+use crate::kit::{gateway, http, provider_that, smsc};
 use std::net::SocketAddr;
 use std::time::Duration;
 use textgate_simulator::{HttpAnswer, HttpBehaviour, HttpFault};
@@ -30,7 +30,9 @@ const STATUSES: &[(&str, &[u16])] = &[
 ];
 
 pub async fn providers() -> Vec<Case> {
-    let mut cases = vec![Case::new("nobody listens", http("main", nobody(), ""), UNAVAILABLE)];
+    let nobody = Nobody::new();
+    let mut cases =
+        vec![Case::new("nobody listens", http("main", nobody.address, ""), UNAVAILABLE).with(nobody)];
     let turns_away = HttpBehaviour { turns_away: true, ..HttpBehaviour::default() };
     cases.push(simulated("closes each connection at once", turns_away, &["unavailable", "uncertain"]).await);
     for (name, fault, outcomes) in [
@@ -166,18 +168,24 @@ pub async fn proxies() -> Vec<Case> {
         )
     };
     let socks = "proxy_username = \"user\"\nproxy_password = \"secret\"\n";
+    let nobody = Nobody::new();
     let mut cases = vec![
-        Case::new("http proxy: nobody listens", http("main", target, &by("http", nobody(), "")), UNAVAILABLE),
+        Case::new(
+            "http proxy: nobody listens",
+            http("main", target, &by("http", nobody.address, "")),
+            UNAVAILABLE,
+        ),
         Case::new(
             "https by http proxy: nobody listens",
-            https(target, &by("http", nobody(), "")),
+            https(target, &by("http", nobody.address, "")),
             UNAVAILABLE,
         ),
         Case::new(
             "socks5 proxy: nobody listens",
-            http("main", target, &by("socks5", nobody(), socks)),
+            http("main", target, &by("socks5", nobody.address, socks)),
             UNAVAILABLE,
-        ),
+        )
+        .with(nobody),
     ];
     for (name, script, connect, request) in HTTP_PROXIES {
         for (way, outcomes) in [("http proxy", request), ("https by http proxy", connect)] {

@@ -1,7 +1,7 @@
 //! Providers fail in every way there is. For each: the outcome class, the failover taken, the time it took.
 
 mod cases;
-mod flood;
+pub mod flood;
 mod http_cases;
 mod names;
 mod raw;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A peer on its own address, until it is dropped.
@@ -15,6 +15,20 @@ pub struct Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// An address on which nobody listens, and nobody else will as long as this is there: bound, but not listening.
+pub struct Nobody {
+    pub address: SocketAddr,
+    _socket: TcpSocket,
+}
+
+impl Nobody {
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self { address: socket.local_addr().unwrap(), _socket: socket }
     }
 }
 

@@ -1,8 +1,8 @@
 //! SMSCs that fail: away, refusing, cut off, silent, wrong, or not an SMSC at all.
 
 use super::cases::Case;
-use super::raw::{self, BIND_TRANSCEIVER, Pdu, Reply, SUBMIT_SM, pdu, says};
-use crate::kit::{nobody, provider, smpp, smsc_that};
+use super::raw::{self, BIND_TRANSCEIVER, Nobody, Pdu, Reply, SUBMIT_SM, pdu, says};
+use crate::kit::{provider, smpp, smsc_that};
 use crate::run::is_long;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,8 @@ async fn binds(
 }
 
 pub async fn all() -> Vec<Case> {
-    let mut cases = vec![Case::new("nobody listens", smpp("main", nobody(), ""), AWAY)];
+    let nobody = Nobody::new();
+    let mut cases = vec![Case::new("nobody listens", smpp("main", nobody.address, ""), AWAY).with(nobody)];
     let turns_away = Behaviour { turns_away: true, ..Behaviour::default() };
     cases.push(simulated("closes each connection at once", turns_away, AWAY).await);
     let silent = |silence| Behaviour { silence, ..Behaviour::default() };
