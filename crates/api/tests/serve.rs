@@ -312,3 +312,20 @@ async fn a_peer_that_has_closed_its_side_still_gets_its_answer() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer:?}");
     served.finished().await;
 }
+
+#[tokio::test]
+async fn connections_that_ask_for_nothing_make_room_for_those_that_do() {
+    let limits = HttpLimits { connections: 3, header_time: 10 * PATIENCE, ..HttpLimits::default() };
+    let served = plain(limits).await;
+    let mut held = Vec::new();
+    for begun in ["", "GET / HT", GET] {
+        let mut stream = served.connect().await;
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    until(&mut held[2], "hello").await;
+    for _ in 0..5 {
+        assert!(served.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"));
+    }
+    served.finished().await;
+}
