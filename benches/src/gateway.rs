@@ -54,7 +54,15 @@ impl Gateway {
         Ok(Self { process, address, dir })
     }
 
-    /// Starts it again on the same data, its process having ended; answers how long it took to be ready.
+    /// Ends its process in order.
+    ///
+    /// # Errors
+    /// It cannot be told to.
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.process.terminate()
+    }
+
+    /// Starts it again on the same data after [`stop`](Self::stop); answers how long it took to be ready.
     ///
     /// # Errors
     /// It does not start.

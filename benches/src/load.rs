@@ -62,14 +62,60 @@ impl Load {
         seconds: u64,
         kind: &'static str,
     ) -> io::Result<AtRate> {
+        let before = sink.times.arrivals();
+        self.run_at_rate(target, sink, rate, seconds, kind, |total| sink.wait_for(before + total))
+    }
+
+    /// The same while other messages arrive: waits a while, not for a count.
+    ///
+    /// # Errors
+    /// As [`at_rate`](Self::at_rate).
+    pub fn at_rate_amid(
+        &self,
+        target: Target,
+        sink: &Sink,
+        rate: u64,
+        seconds: u64,
+        kind: &'static str,
+    ) -> io::Result<AtRate> {
+        self.run_at_rate(target, sink, rate, seconds, kind, |_| {
+            std::thread::park_timeout(Duration::from_secs(1));
+        })
+    }
+
+    fn run_at_rate(
+        &self,
+        target: Target,
+        sink: &Sink,
+        rate: u64,
+        seconds: u64,
+        kind: &'static str,
+        wait: impl FnOnce(usize),
+    ) -> io::Result<AtRate> {
         let total = usize::try_from(rate * seconds).unwrap_or(0);
         let from = self.next.fetch_add(total, Ordering::Relaxed);
-        let before = sink.times.arrivals();
         let times = Arc::clone(&sink.times);
         let to_answer = self.runtime.block_on(open_loop(target, times, from, total, rate, kind))?;
-        sink.wait_for(before + total);
+        wait(total);
         let (to_smsc, missing) = sink.times.latencies(from, from + total);
         Ok(AtRate { to_smsc, to_answer, missing })
+    }
+
+    /// So many messages, as fast as they are accepted; waits for none to arrive. Answers how many were accepted.
+    ///
+    /// # Errors
+    /// As [`at_full`](Self::at_full).
+    pub fn exactly(
+        &self,
+        target: Target,
+        sink: &Sink,
+        connections: usize,
+        batch: usize,
+        messages: usize,
+    ) -> io::Result<usize> {
+        let limit = self.next.load(Ordering::Relaxed) + messages;
+        let never = Instant::now() + Duration::from_secs(3600);
+        self.run_closed(target, sink, connections, batch, never, limit)
     }
 
     /// Connections with one request of `batch` messages outstanding each, for so many seconds.
@@ -87,24 +133,38 @@ impl Load {
         let (from, before) = (self.next.load(Ordering::Relaxed), sink.times.arrivals());
         let begin = Instant::now();
         let end = begin + Duration::from_secs(seconds);
-        let count = self.runtime.block_on(async {
-            let mut tasks = JoinSet::new();
-            for _ in 0..connections {
-                let connection = Connection::open(target).await?;
-                let (times, next) = (Arc::clone(&sink.times), Arc::clone(&self.next));
-                tasks.spawn(closed_loop(connection, times, next, batch, end));
-            }
-            let mut count = 0;
-            while let Some(done) = tasks.join_next().await {
-                count += done??;
-            }
-            io::Result::Ok(count)
-        })?;
+        let count = self.run_closed(target, sink, connections, batch, end, MOST)?;
         let took = begin.elapsed().as_secs_f64();
         sink.wait_for(before + count);
         let drained = begin.elapsed().as_secs_f64();
         let (to_smsc, missing) = sink.times.latencies(from, self.next.load(Ordering::Relaxed));
         Ok(AtFull { accepted: count as f64 / took, arrived: count as f64 / drained, count, to_smsc, missing })
+    }
+}
+
+impl Load {
+    fn run_closed(
+        &self,
+        target: Target,
+        sink: &Sink,
+        connections: usize,
+        batch: usize,
+        end: Instant,
+        limit: usize,
+    ) -> io::Result<usize> {
+        self.runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            for _ in 0..connections {
+                let connection = Connection::open(target).await?;
+                let (times, next) = (Arc::clone(&sink.times), Arc::clone(&self.next));
+                tasks.spawn(closed_loop(connection, times, next, batch, end, limit));
+            }
+            let mut count = 0;
+            while let Some(done) = tasks.join_next().await {
+                count += done??;
+            }
+            Ok(count)
+        })
     }
 }
 
@@ -156,11 +216,12 @@ async fn closed_loop(
     next: Arc<AtomicUsize>,
     batch: usize,
     end: Instant,
+    limit: usize,
 ) -> io::Result<usize> {
     let mut accepted = 0;
     while Instant::now() < end {
         let first = next.fetch_add(batch, Ordering::Relaxed);
-        if first + batch >= MOST {
+        if first + batch > limit {
             break;
         }
         let (status, begun) = connection.send(first, batch, "text").await?;

@@ -41,9 +41,9 @@ impl Process {
     ///
     /// # Errors
     /// `kill` could not be run.
-    pub fn terminate(mut self) -> io::Result<bool> {
+    pub fn terminate(&mut self) -> io::Result<()> {
         std::process::Command::new("kill").arg(self.pid().to_string()).status()?;
-        Ok(self.0.wait()?.success())
+        self.0.wait().map(drop)
     }
 
     fn status_kib(&self, name: &str) -> u64 {

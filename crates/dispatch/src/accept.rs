@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use textgate_gateway::{Overwrite, Plan, Problem, Routing, Submission};
-use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
+use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
 use textgate_store::{Accepted, Idempotency, NewMessage, Purpose, StoreError};
 
 /// Longest text, in octets of UTF-8: more than 255 segments of any alphabet hold.
@@ -164,7 +164,7 @@ impl Engine {
             overwrite: overwrite(request.overwrite),
             valid_until: now + Duration::from_secs(checked.validity_s.into()),
             answer_by: now,
-            routing: routing(vs, route.gateways_of, plan.segments, now, now_ms, expires_ms),
+            routing: Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms),
         });
         let may_overlap = kind == Kind::Otp
             && new.payers.is_empty()
@@ -314,34 +314,6 @@ pub(crate) fn overwrite(asked: Option<u8>) -> Overwrite {
     match asked {
         None => Overwrite::AsSet,
         Some(n) => ReplaceType::new(n).map_or(Overwrite::Off, Overwrite::Type),
-    }
-}
-
-/// The notes of a message that has been nowhere yet.
-pub(crate) fn routing(
-    vs: VsId,
-    gateways_of: VsId,
-    segments: u8,
-    now: Instant,
-    accepted_ms: i64,
-    expires_ms: i64,
-) -> Routing {
-    Routing {
-        vs,
-        gateways_of,
-        gateway: GatewayId(0),
-        tried: 0,
-        round: 0,
-        patience_ms: 0,
-        is_worth_another_round: false,
-        uncertain: 0,
-        segments_sent: 0,
-        segments,
-        accepted_ms,
-        accepted_at: now,
-        queued_at: now,
-        taken_at: now,
-        expires_ms,
     }
 }
 

@@ -18,7 +18,7 @@ use textgate_gateway::{
     Environment, Health, Inbound, NetworkGuard, NotKept, Outcome, Overwrite, Plugin as _, Plugins, Receipt,
     Routing, SmppPlugin, Stop, Submission, Work,
 };
-use textgate_sms::{GatewayId, Kind, MessageId, OutcomeClass, PhoneNumber, VsId};
+use textgate_sms::{Kind, MessageId, OutcomeClass, PhoneNumber, VsId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
@@ -261,22 +261,6 @@ fn submission(now: Instant) -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now,
         answer_by: now,
-        routing: Routing {
-            vs: VsId::ROOT,
-            gateways_of: VsId::ROOT,
-            gateway: GatewayId(1),
-            tried: 0,
-            round: 0,
-            patience_ms: 0,
-            is_worth_another_round: false,
-            uncertain: 0,
-            segments_sent: 0,
-            segments: 1,
-            accepted_ms: 0,
-            accepted_at: now,
-            queued_at: now,
-            taken_at: now,
-            expires_ms: i64::MAX,
-        },
+        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }

@@ -3,7 +3,7 @@
 use super::kit::{
     KEY, PHONE, Server, binary, http, manifest, manifest_with, provider, smpp, smsc, smsc_that,
 };
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::process::{Command, Output, Stdio};
 use textgate_simulator::{Behaviour, Receipts, Status};
 
@@ -237,7 +237,15 @@ async fn a_backup_made_while_it_runs_is_a_store() {
     let mut restored = Server::stopped();
     std::fs::create_dir(restored.data_dir()).unwrap();
     std::fs::copy(file, restored.data_dir().join("textgate.db")).unwrap();
-    std::fs::copy(server.data_dir().join("key"), restored.data_dir().join("key")).unwrap();
+    let key = restored.data_dir().join("key");
+    // The key file of another server: its twin with another last digit.
+    let right = std::fs::read_to_string(server.data_dir().join("key")).unwrap();
+    let last = if right.trim_end().ends_with('0') { "1\n" } else { "0\n" };
+    std::fs::copy(server.data_dir().join("key"), &key).unwrap();
+    std::fs::write(&key, right.trim_end()[..right.trim_end().len() - 1].to_owned() + last).unwrap();
+    let said = fails(&restored.cli(&["serve"]), 3);
+    assert!(said.contains("key"), "{said}");
+    std::fs::write(&key, right).unwrap();
     restored.serve().await;
     let list = restored.api().get("/v1/messages").await.expect(200);
     assert_eq!(list["messages"].as_array().unwrap().len(), 1);
@@ -283,6 +291,24 @@ async fn a_wrong_configuration_is_explained_and_a_right_one_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_store_is_told_and_left_alone() {
+    let mut server = Server::stopped();
+    server.serve().await;
+    assert!(server.terminate().await);
+    let database = server.data_dir().join("textgate.db");
+    for entry in std::fs::read_dir(server.data_dir()).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with("textgate.db-") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let garbage = "this is a letter to my aunt, not a store\n".repeat(500);
+    std::fs::write(&database, &garbage).unwrap();
+    let said = fails(&server.cli(&["serve"]), 1);
+    assert!(said.contains("store") && !said.contains("panicked"), "{said}");
+    assert_eq!(std::fs::read_to_string(&database).unwrap(), garbage);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_environment_overrides_the_file() {
     let elsewhere = tempfile::tempdir().unwrap();
     let server = Server::stopped();
@@ -296,4 +322,37 @@ async fn the_environment_overrides_the_file() {
     for word in [elsewhere.path().to_str().unwrap(), "127.0.0.1:8123", "10.0.0.0/8, 192.168.0.0/16"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_can_be_simulated_beside_the_gateway() {
+    // A free port, given back before the simulator takes it.
+    let address = super::kit::nobody();
+    let server = Server::stopped();
+    let listen = format!("--listen={address}");
+    let mut command = server.command(&["simulate", "smsc", "--system-id", "esme", "--show-text", &listen]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut simulator = command.spawn().unwrap();
+    let mut lines = std::io::BufReader::new(simulator.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.next().unwrap().contains(&address.to_string()));
+    let mut server = server;
+    server.apply(&manifest(&[smpp("main", address, "sender = \"Acme\"")]));
+    server.serve().await;
+    server.api().send_until(serde_json::json!({"to": PHONE, "text": "shown here"}), "delivered").await;
+    let line = lines.next().unwrap();
+    simulator.kill().unwrap();
+    simulator.wait().unwrap();
+    assert!(line.contains(PHONE) && line.contains("\"shown here\"") && line.contains("from Acme"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_of_many_virtual_servers_goes_through_a_running_server_too() {
+    let mut server = Server::stopped();
+    server.serve().await;
+    let many: String =
+        (0..16_000).map(|n| format!("[[virtual_server]]\npath = \"tenant-number-{n}\"\n")).collect();
+    let path = server.path("manifest.toml");
+    std::fs::write(&path, many).unwrap();
+    let plan = server.cli_ok(&["apply", "--dry-run", path.to_str().unwrap()]);
+    assert!(plan.contains("16000 changes to make"), "{}", plan.lines().next().unwrap_or_default());
 }

@@ -41,7 +41,7 @@ impl Caller {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_few_and_counted() {
-    let smsc = smsc_that(Behaviour { answer_delay: Duration::from_millis(3), ..Behaviour::default() }).await;
+    let smsc = smsc_that(Behaviour { answer_delay: Duration::from_millis(25), ..Behaviour::default() }).await;
     let sales = Tenant {
         path: "acme/sales",
         key: SALES,
@@ -50,7 +50,7 @@ async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_
         gateways: &[],
     };
     let mut server = Server::stopped();
-    server.apply(&(manifest(&[smpp("main", smsc.address(), "window = 20")]) + &sales.toml()));
+    server.apply(&(manifest(&[smpp("main", smsc.address(), "window = 10")]) + &sales.toml()));
     let next = Arc::new(AtomicU32::new(0));
     let mut callers: Vec<Caller> = (0..8).map(|_| Caller::default()).collect();
     let mut counted = 0;
@@ -105,7 +105,10 @@ async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_
     assert_eq!(there.len(), texts.len(), "nothing arrived that was not accepted in the end");
     let doubles = smsc.messages().len() - texts.len();
     assert!(doubles <= counted, "{doubles} doubles, {counted} counted");
-    assert!(doubles <= 4 * 100, "{doubles} doubles of {} after 4 crashes", texts.len());
+    // A window, and what was answered since the last commit.
+    assert!(doubles <= 4 * 40, "{doubles} doubles of {} after 4 crashes", texts.len());
+    assert!(counted > 100, "there was a backlog to be found again: {counted}");
+    eprintln!("{} messages, {counted} found again after 4 crashes, {doubles} doubles", texts.len());
 
     // Paid once each, and each key still stands for its message.
     let (_, used, _) = api.credits().await;

@@ -47,9 +47,14 @@ async fn shout(server: &Server, octets: &[u8], is_all: bool) -> String {
 
 async fn assert_well(server: &mut Server) {
     assert!(server.is_alive(), "{}", server.log());
-    let begin = Instant::now();
-    server.api_as("").get("/healthz").await.expect(200);
-    assert!(begin.elapsed() < Duration::from_secs(5), "others are answered meanwhile");
+    // The machine itself may be busy for a while; a server that is held up stays so.
+    let mut quickest = Duration::MAX;
+    for _ in 0..3 {
+        let begin = Instant::now();
+        server.api_as("").get("/healthz").await.expect(200);
+        quickest = quickest.min(begin.elapsed());
+    }
+    assert!(quickest < Duration::from_secs(2), "others are answered meanwhile: {quickest:?}");
     let resident = server.resident();
     assert!(resident < MOST_RESIDENT, "{} MiB", resident >> 20);
 }
@@ -126,7 +131,7 @@ async fn bodies_without_end_are_cut_off_and_do_not_fill_the_memory() {
                     }
                 }
                 let mut answer = [0; 12];
-                matches!(stream.read_exact(&mut answer).await, Ok(_) if &answer == b"HTTP/1.1 413")
+                stream.read_exact(&mut answer).await.is_ok() && &answer == b"HTTP/1.1 413"
             })
         })
         .collect();

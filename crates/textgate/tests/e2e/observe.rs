@@ -1,7 +1,8 @@
 //! What the machinery around the program asks for.
 
-use super::kit::{PATIENCE, PHONE, Server, http, manifest, metric, nobody, provider, smpp, smsc};
+use super::kit::{PATIENCE, PHONE, Server, eventually, http, manifest, metric, nobody, provider, smpp, smsc};
 use serde_json::{Value, json};
+use textgate_simulator::Status;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_that_it_is_alive_and_ready_without_a_key() {
@@ -168,14 +169,53 @@ async fn the_plugins_have_the_fields_of_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_can_be_read_by_machines_and_follows_a_message_by_its_id() {
     let smsc = smsc().await;
-    let mut server = Server::stopped_with("format = \"json\"\n[network]\nallow = [\"127.0.0.0/8\"]\n");
+    let mut server = Server::stopped();
     server.apply(&manifest(&[smpp("main", smsc.address(), "")]));
     let mut command = server.command(&["serve"]);
-    command.env("TEXTGATE_LOG_FORMAT", "text");
+    command.env("TEXTGATE_LOG_FORMAT", "json");
     server.serve_by(command).await;
     let message = server.api().send_until(json!({"to": PHONE, "text": "hello"}), "delivered").await;
-    let id = message["id"].as_str().unwrap().to_owned();
-    super::kit::eventually("its id is in the log", async || server.log().contains(&id).then_some(())).await;
-    assert!(smsc.wait_for(PATIENCE, |all| all.len() == 1).await.is_ok());
+    let steps = eventually("each step is in the log", async || {
+        let log = server.log();
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let own: Vec<_> =
+            lines.filter(|line| line["message"] == message["id"] || line["id"] == message["id"]).collect();
+        (own.len() >= 4).then_some(own)
+    })
+    .await;
+    for (name, value) in [("outcome", "sent"), ("state", "sent"), ("state", "delivered")] {
+        assert!(steps.iter().any(|step| step[name] == value), "{name}={value}: {steps:#?}");
+    }
     assert!(!server.log().contains(PHONE) && !server.log().contains("hello"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_can_be_kept_from_the_listener() {
+    let mut server = Server::stopped();
+    let config = std::fs::read_to_string(server.path("textgate.toml")).unwrap();
+    let config = config.replace("[http]\n", "[http]\nmetrics = false\n");
+    std::fs::write(server.path("textgate.toml"), config).unwrap();
+    server.serve().await;
+    server.api_as("").get("/metrics").await.expect_problem(404, "not-found");
+    server.api_as("").get("/healthz").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_phones_send_is_kept_sealed_and_counted() {
+    let smsc = smsc().await;
+    let server = Server::start(&manifest(&[smpp("main", smsc.address(), "")])).await;
+    server.api().until_gateway("main", "up").await;
+    smsc.send_inbound(PHONE, "12345", "STOP it, please").unwrap();
+    smsc.send_inbound(PHONE, "12345", &"long and longer ".repeat(20)).unwrap();
+    let answers = smsc.wait_for_delivery_answers(PATIENCE, |answers| answers.len() >= 3).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.status == Status::ROK), "{answers:?}");
+    eventually("it is counted", async || {
+        (metric(&server.metrics().await, "textgate_inbound_messages_total", &[]) > 0.0).then_some(())
+    })
+    .await;
+    for entry in std::fs::read_dir(server.data_dir()).unwrap().map(Result::unwrap) {
+        let octets = std::fs::read(entry.path()).unwrap_or_default();
+        assert!(!octets.windows(7).any(|window| window == b"STOP it"), "{}", entry.path().display());
+    }
+    assert!(!server.log().contains("STOP it") && !server.log().contains(PHONE));
 }

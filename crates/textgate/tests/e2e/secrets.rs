@@ -165,6 +165,16 @@ async fn the_data_directory_and_the_key_file_are_the_owners_alone() {
     assert_eq!(std::fs::read(data.join("key")).unwrap(), key, "it is made once");
     assert!(server.terminate().await);
 
+    let others = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(data.join("key"), mode).unwrap();
+    };
+    others(0o640);
+    let output = server.cli(&["serve"]);
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(err.contains("chmod 600"), "{err}");
+    others(0o600);
     std::fs::rename(data.join("key"), data.join("elsewhere")).unwrap();
     let output = server.cli(&["serve"]);
     let err = String::from_utf8(output.stderr).unwrap();

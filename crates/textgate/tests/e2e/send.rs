@@ -319,6 +319,9 @@ async fn what_is_wrong_with_a_request_is_told_whole_by_its_paths() {
     let problem =
         api.post_message(json!({"to": "0123", "text": "x"})).await.expect_problem(400, "invalid-request");
     assert_eq!(problem["errors"][0]["path"], "to");
+    let endless = json!({"to": PHONE, "text": "汉".repeat(20_000)});
+    let problem = api.post_message(endless).await.expect_problem(400, "invalid-request");
+    assert_eq!(problem["errors"][0]["path"], "text", "more than 255 segments: {problem}");
     let json = [("content-type", "application/json")];
     let post = reqwest::Method::POST;
     for body in ["", "{", "nonsense", "{\"to\": \"15550100100\", \"text\": \"secret-words", "[]]", "\u{0}"] {

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use textgate_sms::{GatewayId, Kind, MessageId, PhoneNumber, VsId};
+use textgate_sms::{Kind, MessageId, PhoneNumber, VsId};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -221,23 +221,7 @@ pub fn message(text: &str) -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(300),
         answer_by: now + Duration::from_secs(60),
-        routing: Routing {
-            vs: VsId::ROOT,
-            gateways_of: VsId::ROOT,
-            gateway: GatewayId(1),
-            tried: 0,
-            round: 0,
-            patience_ms: 0,
-            is_worth_another_round: false,
-            uncertain: 0,
-            segments_sent: 0,
-            segments: 1,
-            accepted_ms: 0,
-            accepted_at: now,
-            queued_at: now,
-            taken_at: now,
-            expires_ms: i64::MAX,
-        },
+        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }
 

@@ -65,8 +65,7 @@ impl Server {
         std::thread::spawn(move || {
             let mut tell = Some(tell);
             for line in stderr.lines().map_while(Result::ok) {
-                let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
-                if let Some(address) = address.and_then(|address| address.parse::<SocketAddr>().ok())
+                if let Some(address) = address_in(&line)
                     && let Some(tell) = tell.take()
                 {
                     let _ = tell.send(address);
@@ -191,6 +190,13 @@ impl Drop for Server {
             eprintln!("the server's log:\n{}", self.log());
         }
     }
+}
+
+/// The address that a line of the log names, in text (`address=…`) or JSON (`"address":"…"`).
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("address")?;
+    let rest = rest.trim_start_matches(['=', '"', ':']);
+    rest.split([' ', '"']).next()?.parse().ok()
 }
 
 /// The binary under test.
