@@ -129,7 +129,8 @@ async fn killed_with_half_of_a_write_done_it_goes_on_from_what_is_whole() {
     server.apply(&tenants(smsc.address()));
     let shim = Shim::new(&server);
     let mut book = Book::default();
-    for _ in 0..rounds(5) {
+    let rounds = rounds(5);
+    for _ in 0..rounds {
         server.serve_by(shim.command(&server)).await;
         let calls = book.begin(&server, 6);
         calls.until_accepted(1 + dice.below(20) as u64).await;
@@ -141,6 +142,12 @@ async fn killed_with_half_of_a_write_done_it_goes_on_from_what_is_whole() {
     }
     server.serve_by(shim.command(&server)).await;
     book.ask_again(&server).await;
-    book.audit(&server, &smsc).await;
+    let audit = book.audit(&server, &smsc).await;
     book.audit_credits(&server).await;
+    eprintln!(
+        "{rounds} torn writes: {} accepted, {} arrived, {} doubles, 0 lost",
+        book.accepted(),
+        audit.texts,
+        audit.doubles
+    );
 }
