@@ -1,10 +1,11 @@
 //! What all parts of the room share: the store, the snapshot of the directory, and the way a change gets into force.
 
 use crate::agenda::{self, Agenda};
+use crate::built::Built;
 use crate::clock::Clock;
 use crate::retention;
 use crate::runners::Runners;
-use crate::station::{Built, Station};
+use crate::station::Station;
 use crate::view::View;
 use crate::words::{DirectoryError, Happening, What};
 use crate::{Limits, Metrics, Parts, StartError};

@@ -83,6 +83,10 @@ impl Engine {
     }
 
     fn look_at(self: &Arc<Self>, view: &View, station: &Station) {
+        // Most gateways have nothing that waits, and there may be thousands of them.
+        if station.is_idle() {
+            return;
+        }
         let now = self.clock.now();
         // Asked before the station is locked, because no station is asked under another one's lock.
         let others = || view.stations.values().filter(|other| other.id != station.id);

@@ -6,6 +6,7 @@
 mod accept;
 mod agenda;
 mod breaker;
+mod built;
 mod cancel;
 mod clock;
 mod dispatch;

@@ -1,14 +1,14 @@
-//! One configured gateway as dispatch sees it: how it was built, what waits for it, how it is.
+//! One configured gateway as dispatch sees it: what waits for it, and how it is.
 
 use crate::breaker::Breaker;
+use crate::built::Built;
 use crate::lanes::Lanes;
 use crate::metrics::GatewayMeters;
 use crate::words::GatewayStatus;
 use arc_swap::ArcSwap;
-use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use textgate_gateway::{Environment, Gateway, Health, Outcome, Plugins, Settings, Submission};
+use textgate_gateway::{Health, Outcome, Submission};
 use textgate_sms::{GatewayId, Kind, MessageId, VsId};
 use tokio::sync::Notify;
 
@@ -28,16 +28,6 @@ pub(crate) struct Station {
     /// Wakes the gateway when there is something to take.
     pub(crate) ready: Notify,
     pub(crate) meters: GatewayMeters,
-}
-
-/// A gateway as its settings make it.
-pub(crate) struct Built {
-    pub(crate) name: String,
-    pub(crate) plugin: String,
-    /// As they were saved, secrets in clear: never shown.
-    pub(crate) settings: Value,
-    /// The gateway, or why these settings make none.
-    pub(crate) gateway: Result<Arc<dyn Gateway>, String>,
 }
 
 struct State {
@@ -83,38 +73,6 @@ pub(crate) struct Look {
     pub(crate) is_stuck: bool,
     /// When to look next.
     pub(crate) next: Option<Instant>,
-}
-
-// === impl Built ===
-
-impl Built {
-    /// Builds it. Settings that make no gateway (after a change of version) are kept, to be mended.
-    pub(crate) fn new(
-        name: String,
-        plugin: String,
-        settings: Value,
-        plugins: &Plugins,
-        environment: &Environment,
-    ) -> Self {
-        let build = |valid: Settings| {
-            let found = plugins.get(&plugin).ok_or_else(|| format!("no plugin is called {plugin}"))?;
-            found.build(&valid, environment).map_err(|error| error.to_string())
-        };
-        let gateway = plugins
-            .check(&plugin, &settings)
-            .map_err(|problems| {
-                let problems: Vec<String> =
-                    problems.iter().map(|p| format!("{}: {}", p.path, p.message)).collect();
-                problems.join("; ")
-            })
-            .and_then(build);
-        Self { name, plugin, settings, gateway }
-    }
-
-    /// Whether these settings make the same gateway, whatever its name.
-    pub(crate) fn is_same_gateway(&self, plugin: &str, settings: &Value) -> bool {
-        self.plugin == plugin && self.settings == *settings && self.gateway.is_ok()
-    }
 }
 
 // === impl Station ===
@@ -312,6 +270,16 @@ impl Station {
             self.ready.notify_one();
         }
         change
+    }
+
+    /// Whether nothing waits, so that there is nothing to look at.
+    pub(crate) fn is_idle(&self) -> bool {
+        let mut state = self.lock();
+        let is_idle = state.lanes.is_empty();
+        if is_idle {
+            state.next_look = None;
+        }
+        is_idle
     }
 
     /// Goes through the lanes: what is too late, and what had better go to another gateway. `has_alternative` tells whether one

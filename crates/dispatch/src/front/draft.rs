@@ -1,8 +1,8 @@
 //! SMS settings on their way in: what is there, what is asked for, everything that is wrong with it, and the change it makes.
 
 use super::{names, secrets};
+use crate::built::Built;
 use crate::engine::Engine;
-use crate::station::Built;
 use crate::view::{FAILOVER_AFTER_MS, Server, Settings, View};
 use crate::words::{GatewayInput, Mode, OnUncertain, SettingsInput};
 use serde_json::Value;
