@@ -100,6 +100,8 @@ impl Stage {
             server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
         let key = applied.generated.into_iter().next().map(|(_, _, secret)| secret).unwrap_or_default();
         let client = Client::remote(&format!("http://{}", server.address()), key.clone())?;
+        // Connected once, so that the first message shows what a message takes and not what a connection does.
+        client.get("/readyz").await?;
         Ok(Self { server, smsc, provider, client, key, happenings, phone, _dir: dir })
     }
 
