@@ -22,6 +22,9 @@ pub struct Field {
     pub required: bool,
     /// What to enter, in a sentence.
     pub help: Text,
+    /// A message shown beside it: what must be so before it is of use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text>,
     /// It only applies while this holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown_when: Option<Condition>,
@@ -125,6 +128,7 @@ impl Field {
             default: Value::Null,
             required: false,
             help: help.into(),
+            message: None,
             shown_when: None,
         }
     }
@@ -225,6 +229,12 @@ impl Settings {
             is_password: entry.get("is_password").and_then(Value::as_bool).unwrap_or_default(),
         };
         entries.iter().map(pair).collect()
+    }
+
+    /// The value of this name while its field applies, whatever it is.
+    pub(crate) fn applying(&self, fields: &[Field], name: &str) -> Option<&Value> {
+        let field = fields.iter().find(|field| field.name == name)?;
+        if applies(field, &self.0) { self.0.get(name) } else { None }
     }
 
     /// All of it as JSON, secrets in clear: for sealed storage and nothing else.

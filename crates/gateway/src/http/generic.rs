@@ -213,7 +213,7 @@ impl Exchange for GenericExchange {
         segments::plan(text)
     }
 
-    fn call(&self, submission: &Submission) -> Call {
+    fn call(&self, submission: &Submission, _: Option<&str>) -> Result<Call, Outcome> {
         let mut url = self.url.clone();
         let mut headers = HeaderMap::new();
         if self.method == Method::POST {
@@ -221,12 +221,12 @@ impl Exchange for GenericExchange {
             self.fill(&mut form, submission);
             let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.insert(CONTENT_TYPE, kind);
-            return Call { method: Method::POST, url, headers, body: form.finish().into() };
+            return Ok(Call { method: Method::POST, url, headers, body: form.finish().into() });
         }
         let mut form = Form::after(url.query().unwrap_or_default(), self.space);
         self.fill(&mut form, submission);
         url.set_query(Some(&form.finish()));
-        Call { method: Method::GET, url, headers, body: Bytes::new() }
+        Ok(Call { method: Method::GET, url, headers, body: Bytes::new() })
     }
 
     fn outcome(&self, answer: &Answer, segments: u8) -> Outcome {

@@ -1,0 +1,1 @@
+//! The engine and every file of the catalogue against their golden cases.
