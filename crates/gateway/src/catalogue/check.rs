@@ -19,6 +19,7 @@ pub(super) fn check(file: &ProviderFile, fields: &[Field], stem: &str) -> Result
     let mut used = Vec::new();
     let check = &mut |name: &Name, at: usize, phase: Phase| -> Result<(), Wrong> {
         if let Name::Setting(setting) = name
+            && setting != "receipts" // whether receipts are wanted; the proxy's settings are nobody's business
             && !file.field.iter().any(|field| field.get_ref().name == *setting)
         {
             return Err((at, format!("there is no field {setting:?}; add it, or correct the name")));
@@ -332,8 +333,8 @@ fn features(file: &ProviderFile, used: &[Name]) -> Result<(), Wrong> {
         (
             Feature::Validity,
             "validity",
-            uses(&[Word::ValidityS, Word::ValidityMin, Word::ValidUntil]),
-            "uses {validity_s}, {validity_min} or {valid_until}",
+            uses(&[Word::ValidityS, Word::ValidityMs, Word::ValidityMin, Word::ValidUntil]),
+            "uses {validity_s} or one of its kin",
         ),
         (Feature::Receipts, "receipts", file.receipt.is_some(), "has [receipt]"),
         (Feature::Balance, "balance", file.balance.is_some(), "has [balance]"),

@@ -29,14 +29,8 @@ pub(crate) enum Place {
 }
 
 /// One place, or several of which the first that has something counts.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Places {
-    /// One.
-    One(Place),
-    /// Several.
-    Several(Vec<Place>),
-}
+#[derive(Debug, Clone)]
+pub(crate) struct Places(Vec<Place>);
 
 /// A condition on what is read.
 #[derive(Debug, Clone, Deserialize)]
@@ -106,13 +100,36 @@ impl Place {
     }
 }
 
-impl Places {
-    /// Each of them.
-    pub fn all(&self) -> &[Place] {
-        match self {
-            Self::One(place) => std::slice::from_ref(place),
-            Self::Several(places) => places,
+impl From<Place> for Places {
+    fn from(place: Place) -> Self {
+        Self(vec![place])
+    }
+}
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PlacesVisitor;
+
+        impl<'de> serde::de::Visitor<'de> for PlacesVisitor {
+            type Value = Places;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a place, or a list of places")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Places, E> {
+                Place::parse(text).map(Places::from).map_err(E::custom)
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Places, A::Error> {
+                let mut places = Vec::new();
+                while let Some(place) = list.next_element()? {
+                    places.push(place);
+                }
+                Ok(Places(places))
+            }
         }
+        deserializer.deserialize_any(PlacesVisitor)
     }
 }
 
@@ -177,13 +194,13 @@ impl<'a> Document<'a> {
 
     /// What is at the first of these places that has something. JSON pointers are looked for in the item, where there is one.
     pub fn find(&self, places: &Places, item: Option<&Value>) -> Option<String> {
-        let found = places.all().iter().find_map(|place| self.find_one(place, item))?;
+        let found = places.0.iter().find_map(|place| self.find_one(place, item))?;
         Some(if found.len() > MOST { found.chars().take(MOST).collect() } else { found })
     }
 
     /// The same for what may be long, such as a signature; what is longer than it has to be is none.
     pub fn find_long(&self, places: &Places, most: usize) -> Option<String> {
-        places.all().iter().find_map(|place| self.find_one(place, None)).filter(|found| found.len() <= most)
+        places.0.iter().find_map(|place| self.find_one(place, None)).filter(|found| found.len() <= most)
     }
 
     fn find_one(&self, place: &Place, item: Option<&Value>) -> Option<String> {
@@ -264,7 +281,7 @@ mod tests {
     fn find(place: &str, body: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert("x-id", "h1".parse().unwrap());
-        let place = Places::One(Place::parse(place).unwrap());
+        let place = Places::from(Place::parse(place).unwrap());
         Document::of_call(&headers, body.as_bytes(), "q=1+2%2B&empty=").find(&place, None)
     }
 

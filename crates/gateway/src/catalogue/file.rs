@@ -329,11 +329,11 @@ pub(crate) struct Oauth2 {
 }
 
 fn access_token() -> Places {
-    Places::One(Place::Pointer("/access_token".into()))
+    Place::Pointer("/access_token".into()).into()
 }
 
 fn expires_in() -> Places {
-    Places::One(Place::Pointer("/expires_in".into()))
+    Place::Pointer("/expires_in".into()).into()
 }
 
 /// A signature over parts of a request.

@@ -106,6 +106,7 @@ impl<'a> MessageValues<'a> {
             Word::Ascii => Some(Scalar::Flag(submission.text.is_ascii())),
             Word::Segments => number(http::plan(&submission.text).map_or(1, |plan| plan.segments).into()),
             Word::ValidityS => number(self.validity_s()),
+            Word::ValidityMs => number(self.validity_s() * 1_000),
             Word::ValidityMin => number(self.validity_s().div_ceil(60)),
             Word::ValidUntil => {
                 let until = self.account.moment.unix + Duration::from_secs(self.validity_s());
