@@ -1,18 +1,20 @@
 //! The gateway under test: the release binary, in a process of its own, on a data directory of its own.
 
+use crate::process::Process;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// The API key of the virtual server under test.
 pub const KEY: &str = "tg_benchmark_0123456789abcdef";
 
-/// A running gateway; ends when dropped.
+/// A running gateway.
 pub struct Gateway {
-    child: Child,
+    /// Its process.
+    pub process: Process,
     /// Where its API listens.
     pub address: SocketAddr,
     dir: TempDir,
@@ -24,6 +26,9 @@ pub type Extra<'a> = &'a str;
 impl Gateway {
     /// Starts `binary` with one virtual server whose primary is the SMSC at `smsc`. `dir` is where the store goes: on a real
     /// disk, or a sync costs nothing.
+    ///
+    /// # Errors
+    /// It does not start; the error has what it said.
     pub fn start(binary: &Path, dir: &Path, smsc: SocketAddr, extra: Extra<'_>) -> io::Result<Self> {
         let dir = TempDir::new_in(dir)?;
         let config = dir.path().join("textgate.toml");
@@ -45,30 +50,26 @@ impl Gateway {
         if !applied.success() {
             return Err(io::Error::other("textgate apply failed"));
         }
-        let (child, address) = serve(binary, &config)?;
-        Ok(Self { child, address, dir })
+        let (process, address) = serve(binary, &config)?;
+        Ok(Self { process, address, dir })
     }
 
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// Ends its process in order.
+    ///
+    /// # Errors
+    /// It cannot be told to.
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.process.terminate()
     }
 
-    /// Its resident memory (KiB).
-    pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
-    }
-
-    /// The processor time it has used so far (s).
-    pub fn cpu_s(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
-        // Fields 14 and 15 (user and system time in ticks of 10 ms), counted after the name in parentheses.
-        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: u64 =
-            after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
-        ticks as f64 / 100.0
+    /// Starts it again on the same data after [`stop`](Self::stop); answers how long it took to be ready.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn restart(&mut self, binary: &Path) -> io::Result<std::time::Duration> {
+        let begin = std::time::Instant::now();
+        (self.process, self.address) = serve(binary, &self.dir.path().join("textgate.toml"))?;
+        Ok(begin.elapsed())
     }
 
     /// Where its files are.
@@ -77,14 +78,7 @@ impl Gateway {
     }
 }
 
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn serve(binary: &Path, config: &Path) -> io::Result<(Child, SocketAddr)> {
+fn serve(binary: &Path, config: &Path) -> io::Result<(Process, SocketAddr)> {
     let mut child = Command::new(binary)
         .args(["serve", "--config"])
         .arg(config)
@@ -100,7 +94,7 @@ fn serve(binary: &Path, config: &Path) -> io::Result<(Child, SocketAddr)> {
         {
             // Whatever it says later must not block it.
             std::thread::spawn(move || lines.for_each(drop));
-            return Ok((child, address));
+            return Ok((Process::new(child), address));
         }
         let _ = writeln!(said, "{line}");
     }

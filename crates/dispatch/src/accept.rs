@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use textgate_gateway::{Overwrite, Plan, Problem, Routing, Submission};
-use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
+use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
 use textgate_store::{Accepted, Idempotency, NewMessage, Purpose, StoreError};
 
 /// Longest text, in octets of UTF-8: more than 255 segments of any alphabet hold.
@@ -26,9 +26,15 @@ const LONGEST_REFERENCE: usize = 255;
 
 /// A message that is checked and waits for the disk.
 struct Prepared {
-    submission: Box<Submission>,
+    id: MessageId,
+    vs: VsId,
+    kind: Kind,
     plan: Plan,
     due_ms: Option<i64>,
+    /// Nothing is left for the store to refuse, and it is urgent: it may leave while its commit is under way.
+    may_overlap: bool,
+    /// `None` once it is on its way.
+    submission: Option<Box<Submission>>,
 }
 
 impl Engine {
@@ -61,7 +67,14 @@ impl Engine {
                 }
             }
         }
-        let stored = if news.is_empty() { Ok(Vec::new()) } else { self.store.accept(news).await };
+        let stored = if news.is_empty() {
+            Ok(Vec::new())
+        } else {
+            // Queued by the call: what overtakes its commit is recorded after it all the same.
+            let commit = self.store.accept(news);
+            self.overlap(&mut prepared);
+            commit.await
+        };
         let mut stored = match stored {
             Ok(stored) => Ok(stored.into_iter()),
             Err(error) => Err(refusal(&error)),
@@ -71,8 +84,11 @@ impl Engine {
             Some(refused) => Err(refused),
             None => match (prepared.next(), &mut stored) {
                 (Some(message), Ok(stored)) => self.accepted(message, stored.next()),
-                (Some(_), Err(refused)) => {
-                    self.dropped(1);
+                (Some(message), Err(refused)) => {
+                    match message.submission {
+                        Some(_) => self.dropped(1),
+                        None => drop(self.metrics.unacknowledged.inc()),
+                    }
                     Err(refused.clone())
                 }
                 (None, _) => Err(Refusal::StoreUnavailable), // as many as were prepared: never reached
@@ -81,6 +97,20 @@ impl Engine {
         let answers: Vec<_> = answers.into_iter().map(answer).collect();
         self.metrics.refused.inc_by(answers.iter().filter(|answer| answer.is_err()).count() as u64);
         answers
+    }
+
+    /// Sends passcodes ahead of their commit, while the store is well. The answer still waits for the disk: a crash in between
+    /// is a message sent and never acknowledged, which its caller repeats.
+    fn overlap(self: &Arc<Self>, prepared: &mut [Prepared]) {
+        let mut early = prepared.iter_mut().filter(|message| message.may_overlap).peekable();
+        if early.peek().is_none() || self.store.health().is_err() {
+            return;
+        }
+        for message in early {
+            if let Some(submission) = message.submission.take() {
+                self.route(submission);
+            }
+        }
     }
 
     /// One message, with everything decided that can be decided without the store. It has its place among those that wait.
@@ -133,15 +163,19 @@ impl Engine {
             overwrite: overwrite(request.overwrite),
             valid_until: now + Duration::from_secs(checked.validity_s.into()),
             answer_by: now,
-            routing: routing(vs, route.gateways_of, plan.segments, now, now_ms, expires_ms),
+            routing: Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms),
         });
-        Ok((new, Prepared { submission, plan, due_ms: checked.due_ms }))
+        let may_overlap = kind == Kind::Otp
+            && new.payers.is_empty()
+            && new.idempotency.is_none()
+            && checked.due_ms.is_none();
+        let due_ms = checked.due_ms;
+        Ok((new, Prepared { id, vs, kind, plan, due_ms, may_overlap, submission: Some(submission) }))
     }
 
     /// The store has said what became of a message: a new one goes on its way.
     fn accepted(self: &Arc<Self>, message: Prepared, stored: Option<Accepted>) -> Result<Taken, Refusal> {
-        let Prepared { submission, plan, due_ms } = message;
-        let (id, vs) = (submission.id, submission.routing.vs);
+        let Prepared { id, vs, kind, plan, due_ms, submission, .. } = message;
         match stored {
             Some(Accepted::New) => {
                 let state = match due_ms {
@@ -153,16 +187,19 @@ impl Engine {
                     }
                     None => MessageState::Accepted,
                 };
-                self.metrics.accepted[usize::from(submission.kind.code())].inc();
+                self.metrics.accepted[usize::from(kind.code())].inc();
                 self.tell(id, vs, || What::Accepted);
-                if due_ms.is_none() {
+                if let Some(submission) = submission.filter(|_| due_ms.is_none()) {
                     self.route(submission);
                 }
                 let encoding = plan.encoding.to_owned();
                 Ok(Taken { id, state, segments: plan.segments, encoding, is_duplicate: false })
             }
             other => {
-                self.dropped(1);
+                // What overlapped its commit cannot be refused by it.
+                if submission.is_some() {
+                    self.dropped(1);
+                }
                 match other {
                     Some(Accepted::Duplicate { id, state, segments, encoding }) => {
                         Ok(Taken { id, state, segments, encoding, is_duplicate: true })
@@ -276,34 +313,6 @@ pub(crate) fn overwrite(asked: Option<u8>) -> Overwrite {
     match asked {
         None => Overwrite::AsSet,
         Some(n) => ReplaceType::new(n).map_or(Overwrite::Off, Overwrite::Type),
-    }
-}
-
-/// The notes of a message that has been nowhere yet.
-pub(crate) fn routing(
-    vs: VsId,
-    gateways_of: VsId,
-    segments: u8,
-    now: Instant,
-    accepted_ms: i64,
-    expires_ms: i64,
-) -> Routing {
-    Routing {
-        vs,
-        gateways_of,
-        gateway: GatewayId(0),
-        tried: 0,
-        round: 0,
-        patience_ms: 0,
-        is_worth_another_round: false,
-        uncertain: 0,
-        segments_sent: 0,
-        segments,
-        accepted_ms,
-        accepted_at: now,
-        queued_at: now,
-        taken_at: now,
-        expires_ms,
     }
 }
 

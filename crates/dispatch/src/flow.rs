@@ -55,7 +55,7 @@ impl Engine {
             let failover_ms = u32::try_from(route.failover_after.as_millis()).unwrap_or(u32::MAX);
             routing.patience_ms = if is_alternative { failover_ms } else { LAST_PATIENCE_MS };
             routing.gateway = station.id;
-            routing.queued_at = now;
+            routing.since = now;
             match station.push(submission, now) {
                 Ok(Some(look)) => return self.agenda.look(look, station.id),
                 Ok(None) => return,
@@ -119,7 +119,7 @@ impl Engine {
         let mut records = Vec::with_capacity(finished.len());
         let mut onward: SmallVec<[(Box<Submission>, Option<Instant>); 1]> = SmallVec::new();
         for (mut submission, outcome) in finished.drain(..) {
-            let took = now.saturating_duration_since(submission.routing.taken_at);
+            let took = now.saturating_duration_since(submission.routing.since);
             station.meters.attempts[usize::from(outcome.class.code())].inc();
             station.meters.submit.observe(took.as_secs_f64());
             let next = self.next(&view, station, &mut submission, &outcome, now);

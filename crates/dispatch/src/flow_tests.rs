@@ -188,6 +188,24 @@ async fn an_otp_is_the_next_to_leave_however_long_the_backlog() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_window_full_of_texts_has_a_place_for_an_otp() {
+    let bench = Bench::with(&["a"]).await;
+    let gateway = bench.script("a");
+    gateway.will(Reaction::After(Duration::from_secs(1), OutcomeClass::Sent));
+    for _ in 0..100 {
+        bench.accept(Kind::Text).await;
+    }
+    bench.settle().await;
+    assert_eq!(gateway.taken().len(), 9, "of a window of ten");
+    let begin = Instant::now();
+    let otp = bench.accept(Kind::Otp).await;
+    bench.settle().await;
+    assert_eq!((gateway.taken().last(), begin.elapsed()), (Some(&otp), Duration::ZERO));
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(gateway.taken().len(), 101);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_otp_that_waits_too_long_in_a_lane_goes_elsewhere_and_a_text_stays() {
     let bench = Bench::with(&["a", "b"]).await;
     *bench.script("a").window.lock().unwrap() = 0;

@@ -27,6 +27,16 @@ impl Lanes {
         next
     }
 
+    /// The next passcode.
+    pub(crate) fn pop_otp(&mut self) -> Option<Box<Submission>> {
+        if self.has_otp() { self.pop() } else { None }
+    }
+
+    /// Whether a passcode waits.
+    pub(crate) fn has_otp(&self) -> bool {
+        self.0.first().is_some_and(|lane| !lane.is_empty())
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(VecDeque::is_empty)

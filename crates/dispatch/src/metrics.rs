@@ -30,6 +30,7 @@ pub struct Metrics {
     pub(crate) finished: [Counter; MessageState::ALL.len()],
     pub(crate) wait: [Histogram; Kind::ALL.len()],
     pub(crate) possible_duplicates: Counter,
+    pub(crate) unacknowledged: Counter,
     pub(crate) recovered: Counter,
     pub(crate) receipts: Counter,
     pub(crate) receipts_unmatched: Counter,
@@ -69,6 +70,10 @@ impl Default for Metrics {
             "possible_duplicates",
             "Messages sent again after a gateway may have taken them without telling",
         );
+        let unacknowledged = counter(
+            "messages_unacknowledged",
+            "Passcodes that were on their way when their commit failed: sent, and answered 503",
+        );
         let recovered =
             counter("messages_recovered", "Messages that a start found unfinished and sends again");
         let receipts = counter("receipts", "Receipts that belong to a message");
@@ -96,6 +101,7 @@ impl Default for Metrics {
             finished: std::array::from_fn(|i| get(&finished, "state", MessageState::ALL[i].name())),
             wait: std::array::from_fn(|i| waits.get_or_create(&vec![("kind", Kind::ALL[i].name())]).clone()),
             possible_duplicates,
+            unacknowledged,
             recovered,
             receipts,
             receipts_unmatched,

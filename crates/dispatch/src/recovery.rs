@@ -1,10 +1,10 @@
 //! What a start finds in the store: messages without an outcome, which are sent again, and scheduled ones.
 
-use crate::accept::{overwrite, routing};
+use crate::accept::overwrite;
 use crate::engine::Engine;
 use std::sync::Arc;
 use std::time::Duration;
-use textgate_gateway::Submission;
+use textgate_gateway::{Routing, Submission};
 use textgate_sms::MessageId;
 use textgate_store::{Purpose, StoreError, StoredMessage, Transition};
 
@@ -66,14 +66,7 @@ impl Engine {
             overwrite: overwrite(message.overwrite),
             valid_until: now + Duration::from_millis(remaining_ms),
             answer_by: now,
-            routing: routing(
-                message.vs,
-                gateways_of,
-                message.segments,
-                now,
-                message.id.accepted_ms(),
-                message.expires_ms,
-            ),
+            routing: Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms),
         });
         match text {
             Some(_) => self.route(submission),

@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 const URGENT_LOOKS: Duration = Duration::from_millis(20);
 const TEXT_LOOKS: Duration = Duration::from_secs(1);
 
+/// One part in so many of a window is kept for passcodes; a window smaller than that has none to keep.
+const OTP_SHARE: u32 = 10;
+
 /// One gateway, for as long as it is configured. It outlives changes of its settings, with what waits in it.
 pub(crate) struct Station {
     pub(crate) id: GatewayId,
@@ -201,7 +204,8 @@ impl Station {
         })
     }
 
-    /// Moves up to `room` messages into `into`, passcodes first. What is too late goes into `expired`.
+    /// Moves up to `room` messages into `into`, passcodes first. What is too late goes into `expired`. A tenth of the gateway's
+    /// window is kept for passcodes: behind a backlog one of them need not even wait for an answer to come.
     pub(crate) fn take(
         &self,
         room: usize,
@@ -213,7 +217,7 @@ impl Station {
         let mut state = self.lock();
         let mut room = state.breaker.room(room, now);
         while room > 0
-            && let Some(submission) = state.lanes.pop()
+            && let Some(submission) = state.next()
         {
             if is_expired(&submission, now, now_ms) {
                 expired.push(submission);
@@ -225,7 +229,7 @@ impl Station {
             into.push(submission);
         }
         // Another connection of the same gateway may have room; behind a breaker nobody has.
-        let is_more = state.breaker.is_closed() && !state.lanes.is_empty();
+        let is_more = state.breaker.is_closed() && state.has_next();
         drop(state);
         if is_more {
             self.ready.notify_one();
@@ -244,9 +248,9 @@ impl Station {
             state.breaker.probe_lost();
         }
         let opens = state.breaker.opens_at();
-        let (closed, is_waiting) = (state.breaker.is_closed(), !state.lanes.is_empty());
+        let is_more = state.breaker.is_closed() && state.has_next();
         drop(state);
-        if closed && is_waiting {
+        if is_more {
             self.ready.notify_one();
         }
         opens.filter(|_| opens != was_open)
@@ -300,8 +304,7 @@ impl Station {
         for kind in Kind::ALL.iter().copied() {
             let is_urgent = kind != Kind::Text;
             state.lanes.take_where(kind, |s| is_expired(s, now, now_ms), &mut look.expired);
-            let is_overdue =
-                |s: &Submission| is_stuck || (is_urgent && s.routing.queued_at + patience(s) <= now);
+            let is_overdue = |s: &Submission| is_stuck || (is_urgent && s.routing.since + patience(s) <= now);
             state.lanes.take_where(kind, |s| is_overdue(s) && has_alternative(s), &mut look.elsewhere);
             let gap = if is_urgent { URGENT_LOOKS } else { TEXT_LOOKS };
             let next = state
@@ -365,12 +368,33 @@ impl Station {
     }
 }
 
+// === impl State ===
+
+impl State {
+    /// The next message that may be taken.
+    fn next(&mut self) -> Option<Box<Submission>> {
+        if self.is_kept_for_otp() { self.lanes.pop_otp() } else { self.lanes.pop() }
+    }
+
+    fn has_next(&self) -> bool {
+        if self.is_kept_for_otp() { self.lanes.has_otp() } else { !self.lanes.is_empty() }
+    }
+
+    /// Whether only the part of the window is free that is kept for passcodes.
+    fn is_kept_for_otp(&self) -> bool {
+        match self.standing {
+            Standing::Up { window } => self.in_flight >= u64::from(window - window / OTP_SHARE),
+            _ => false,
+        }
+    }
+}
+
 /// When something must be done about a message that still waits: a passcode or an alert may go to another gateway when this one
 /// was silent for too long.
 fn look_at(submission: &Submission) -> Instant {
     match submission.kind {
         Kind::Otp | Kind::Alert => {
-            submission.valid_until.min(submission.routing.queued_at + patience(submission))
+            submission.valid_until.min(submission.routing.since + patience(submission))
         }
         Kind::Text => submission.valid_until,
     }

@@ -23,7 +23,7 @@ impl Work for StationWork {
         self.station.take(room, now, now_ms, into, &mut expired);
         for submission in &mut into[before..] {
             let routing = &mut submission.routing;
-            routing.taken_at = now;
+            routing.since = now;
             submission.answer_by = now + Duration::from_millis(routing.patience_ms.into());
             let waited = now.saturating_duration_since(routing.accepted_at);
             self.engine.metrics.wait[usize::from(submission.kind.code())].observe(waited.as_secs_f64());

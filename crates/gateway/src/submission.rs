@@ -61,16 +61,33 @@ pub struct Routing {
     pub segments_sent: u8,
     /// Segments charged when it was accepted.
     pub segments: u8,
-    /// When it was accepted, in milliseconds of Unix time.
-    pub accepted_ms: i64,
     /// When it was accepted, or read back from the store.
     pub accepted_at: Instant,
-    /// When it joined the lane it is in.
-    pub queued_at: Instant,
-    /// When a gateway took it.
-    pub taken_at: Instant,
+    /// Since when it is where it is: in its lane, or with the gateway that took it.
+    pub since: Instant,
     /// End of its validity by the wall clock, in milliseconds of Unix time: it also holds over a suspended machine.
     pub expires_ms: i64,
+}
+
+impl Routing {
+    /// The notes of a message that has been nowhere yet.
+    pub fn new(vs: VsId, gateways_of: VsId, segments: u8, now: Instant, expires_ms: i64) -> Self {
+        Self {
+            vs,
+            gateways_of,
+            gateway: GatewayId(0),
+            tried: 0,
+            round: 0,
+            patience_ms: 0,
+            is_worth_another_round: false,
+            uncertain: 0,
+            segments_sent: 0,
+            segments,
+            accepted_at: now,
+            since: now,
+            expires_ms,
+        }
+    }
 }
 
 /// Overwrite as the caller of one message wants it.

@@ -6,7 +6,6 @@ mod scripted;
 pub(crate) use memory::MemoryStore;
 pub(crate) use scripted::{Reaction, Script, ScriptedPlugin, down};
 
-use crate::accept::routing;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::view::Settings;
@@ -15,7 +14,7 @@ use crate::{Dispatch, Limits, Parts};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use textgate_gateway::{Environment, Overwrite, Plugins, Submission};
+use textgate_gateway::{Environment, Overwrite, Plugins, Routing, Submission};
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::{Change, Directory, NewGateway, Sealer, Store, VirtualServer};
 
@@ -32,7 +31,7 @@ pub(crate) fn submission(id: u64, kind: Kind) -> Box<Submission> {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(60),
         answer_by: now,
-        routing: routing(VsId::ROOT, VsId::ROOT, 1, now, 0, i64::MAX),
+        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     })
 }
 

@@ -139,7 +139,11 @@ impl Gateway for Smpp {
                 }
             };
             (0..binds).for_each(|bind| start(sending, bind));
-            while tasks.join_next().await.is_some() {}
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "an SMPP bind's task broke");
+                }
+            }
         })
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Message {
     pub reference: u16,
     /// The next part to be written; all are where it is `prepared.pdus()`.
     pub next: u8,
+    /// Parts that the SMSC did not take because it was too fast for it; written again when the pace lets them.
+    pub again: SmallVec<[u8; 2]>,
     /// Parts written and not answered.
     pub unanswered: u8,
     /// Parts that the SMSC took.
@@ -42,7 +44,21 @@ pub(super) struct Failure {
 impl Message {
     /// Whether parts are still to be written, and worth it: a message that surely lacks a part is of no use.
     pub fn has_unsent(&self) -> bool {
-        self.next < self.prepared.pdus() && self.failure.is_none()
+        (self.next < self.prepared.pdus() || !self.again.is_empty()) && self.failure.is_none()
+    }
+
+    /// The part to be written now.
+    pub fn take_next(&mut self) -> u8 {
+        self.again.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+
+    /// Whether a part that the SMSC was too busy for is worth another try within this attempt: where other parts of
+    /// the message were taken, or may be, a new attempt would send those twice.
+    pub fn is_begun(&self) -> bool {
+        self.failure.is_none() && (self.accepted > 0 || self.unanswered > 0)
     }
 
     /// Notes that a part failed; the worst is kept.

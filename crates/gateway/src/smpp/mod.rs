@@ -5,6 +5,7 @@
 //! PDUs are written in place and read in place by a codec of our own ([`pdu`]); what a provider's answer means for a
 //! message is a table ([`status`]).
 
+mod answer;
 mod board;
 mod buffers;
 mod connect;

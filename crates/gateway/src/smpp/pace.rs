@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 /// How much of a second's tokens may be spent at once. Small, so that the provider's count over any second holds;
 /// larger than the timer's resolution, so that the rate is reached.
 const BURST_S: f64 = 0.02;
-/// What remains of the rate when the SMSC throttles.
+/// What remains of the rate when the SMSC throttles: at most this much, less where it took less, but not all at once.
 const FACTOR: f64 = 0.7;
+const LEAST_FACTOR: f64 = 0.3;
 /// The answers to one window say "throttled" many times, and mean it once.
 const ONE_CUT_EACH: Duration = Duration::from_millis(250);
 /// How often the rate rises, and by how much of what it was when it was last cut.
@@ -98,9 +99,10 @@ impl Pace {
             return false;
         }
         // Without a rate so far, what the SMSC took is the best guess at what it takes.
-        let rate = self.rate.unwrap_or_else(|| self.meter.rate(now)).max(LEAST);
+        let taken = self.meter.rate(now);
+        let rate = self.rate.unwrap_or(taken).max(LEAST);
         self.throttled_rate = rate;
-        self.rate = Some((rate * FACTOR).max(LEAST));
+        self.rate = Some(taken.clamp(rate * LEAST_FACTOR, rate * FACTOR).max(LEAST));
         self.tokens = 0.0;
         self.refilled_at = now;
         self.cut_at = Some(now);
@@ -144,11 +146,12 @@ impl Meter {
         self.count = self.count.saturating_add(count);
     }
 
-    /// Segments a second: of this period so far, or of the one before where this one is too young.
+    /// Segments a second: of this period so far, or of the one before where this one is too young. Of a first burst
+    /// half a second is the least, as many SMSCs count by the second.
     fn rate(&self, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(self.since).as_secs_f64();
-        let current = f64::from(self.count) / passed.max(0.05);
-        if passed < 0.2 { current.max(self.last) } else { current }
+        let current = f64::from(self.count) / passed.max(0.5);
+        if passed < 0.5 { current.max(self.last) } else { current }
     }
 }
 

@@ -7,12 +7,10 @@ use super::message::{Key, Message, Messages};
 use super::pdu::decode::SubmitResp;
 use super::settings::Account;
 use super::window::{Slot, Window};
-use super::{status, text};
+use super::{answer, status, text};
 use crate::{Outcome, Submission, Work};
 use smallvec::SmallVec;
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use textgate_sms::OutcomeClass::{Refused, Throttled, Unavailable, Uncertain};
@@ -20,8 +18,6 @@ use textgate_sms::OutcomeClass::{Refused, Throttled, Unavailable, Uncertain};
 /// Most submissions taken at a time. How many segments they have is seen only then, and all of them are ahead of the
 /// next passcode; so few are taken that one turn's surprise stays small.
 const TAKE: usize = 8;
-/// Longest id and status text that are kept of an answer. The standard has 64 and 255 (SMPP 3.4 §5.2.23, §5.3.2.11).
-const MOST_TEXT: usize = 255;
 
 /// What a bind has in hand.
 pub(super) struct Session<'a> {
@@ -33,6 +29,7 @@ pub(super) struct Session<'a> {
     messages: Messages,
     /// Messages with parts still to be written.
     unsent: VecDeque<Key>,
+    #[expect(clippy::vec_box, reason = "submissions travel boxed, so that handing one on moves a pointer")]
     taken: Vec<Box<Submission>>,
     finished: Vec<(Box<Submission>, Outcome)>,
     /// Parts of the longest message lately.
@@ -107,7 +104,10 @@ impl<'a> Session<'a> {
         if let Some(stopped_by) = self.write_unsent(now) {
             return stopped_by;
         }
-        while takes {
+        if !takes {
+            return Filled::Empty;
+        }
+        loop {
             let room = self.window.room();
             if room == 0 || self.outbox.is_full() {
                 return Filled::Full;
@@ -132,7 +132,6 @@ impl<'a> Session<'a> {
                 return Filled::Empty;
             }
         }
-        Filled::Empty
     }
 
     /// Writes the first part of a new message; `None` where it cannot go.
@@ -153,7 +152,7 @@ impl<'a> Session<'a> {
         };
         let parts = prepared.pdus();
         // Sinks by itself, so that one long message is soon forgotten.
-        self.parts = usize::from(parts).max(self.parts - self.parts / 8).max(1);
+        self.parts = usize::from(parts).max(self.parts - self.parts.div_ceil(8)).max(1);
         let reference = if parts > 1 { self.shared.reference.fetch_add(1, Ordering::Relaxed) } else { 0 };
         let hand_back_at = submission.answer_by;
         let key = self.messages.put(Message {
@@ -161,6 +160,7 @@ impl<'a> Session<'a> {
             prepared,
             reference,
             next: 0,
+            again: SmallVec::new(),
             unanswered: 0,
             accepted: 0,
             ids: SmallVec::new(),
@@ -203,25 +203,23 @@ impl<'a> Session<'a> {
         let Some(message) = self.messages.get(key) else { return };
         let sequence = self.window.next_free();
         let start = self.outbox.position();
+        let part = message.take_next();
         let submission = &message.submission;
         message.prepared.write(
             &mut self.outbox.octets,
             &self.account.format,
             submission,
-            message.next,
-            message.reference,
-            sequence,
+            text::Part { number: part, reference: message.reference, sequence },
             now,
         );
         let length = usize::try_from(self.outbox.position() - start).unwrap_or(usize::MAX);
-        message.next += 1;
         message.unanswered += 1;
         message.hand_back_at = submission.answer_by.min(now + self.account.response_timeout);
         let due = message.hand_back_at.min(submission.valid_until);
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         // A little more patience than the message's own, as its late answer only costs a place in the window.
         let release_at = now + 2 * self.account.response_timeout;
-        self.window.put(Slot { sequence, message: key, start, length, release_at });
+        self.window.put(Slot { sequence, message: key, part, start, length, release_at });
     }
 
     // === back ===
@@ -235,10 +233,10 @@ impl<'a> Session<'a> {
             message.accepted += 1;
             self.accepted += 1;
             if !answer.message_id.is_empty() {
-                message.ids.push(bounded(answer.message_id).into());
+                message.ids.push(answer::bounded(answer.message_id).into());
             }
             if !self.account.success_contains.is_empty() {
-                render(&mut self.line, answer);
+                answer::render(&mut self.line, answer);
                 if !self.line.contains(&*self.account.success_contains) {
                     message.fail(Refused, "ESME_ROK, but the answer lacks the success string");
                 }
@@ -246,10 +244,17 @@ impl<'a> Session<'a> {
         } else {
             let class = status::class(command_status);
             self.is_throttled |= class == Throttled;
+            if class == Throttled && message.is_begun() {
+                if !message.has_unsent() {
+                    self.unsent.push_back(slot.message);
+                }
+                message.again.push(slot.part);
+                return;
+            }
             let name = status::name(command_status);
-            match answer.status_text.map(bounded).filter(|text| !text.is_empty()) {
+            match answer.status_text.map(answer::bounded).filter(|text| !text.is_empty()) {
                 // The provider's words about a status; they could quote what was sent, so only plain words are kept.
-                Some(text) if is_harmless(&text, &message.submission) => {
+                Some(text) if answer::is_harmless(&text, &message.submission) => {
                     message.fail(class, format!("{name}: {text}"));
                 }
                 _ => message.fail(class, name),
@@ -310,7 +315,7 @@ impl<'a> Session<'a> {
             self.give_up(key, &format!("sent, but no answer: {why}"));
         }
         self.unsent.clear();
-        self.settle(Instant::now());
+        self.settle();
     }
 
     /// Sees to it that no more of a message leaves.
@@ -354,8 +359,8 @@ impl<'a> Session<'a> {
         self.finished.push(message.finish(uncertain));
     }
 
-    /// Tells what came of the last turn: the outcomes, and to the pace what the SMSC took.
-    pub fn settle(&mut self, now: Instant) {
+    /// Tells the pace what the SMSC took and whether it throttles, before more is written.
+    pub fn tell_pace(&mut self, now: Instant) {
         if self.accepted > 0 || self.is_throttled {
             let mut pace = self.shared.pace();
             pace.accepted(self.accepted, now);
@@ -364,34 +369,13 @@ impl<'a> Session<'a> {
             }
             (self.accepted, self.is_throttled) = (0, false);
         }
+    }
+
+    /// Hands back what is finished.
+    pub fn settle(&mut self) {
         if !self.finished.is_empty() {
             self.work.done(&mut self.finished);
             self.finished.clear();
         }
     }
-}
-
-/// An answer as the line in which the success string is looked for.
-fn render(line: &mut String, answer: &SubmitResp<'_>) {
-    line.clear();
-    let _ = write!(line, "{} message_id={}", status::name(status::ROK), bounded(answer.message_id));
-    if let Some(text) = answer.status_text {
-        let _ = write!(line, " additional_status_info_text={}", bounded(text));
-    }
-}
-
-/// A peer's text as one of ours.
-fn bounded(octets: &[u8]) -> Cow<'_, str> {
-    let octets = octets.get(..MOST_TEXT).unwrap_or(octets);
-    match std::str::from_utf8(octets) {
-        Ok(text) if !text.contains(char::is_control) => Cow::Borrowed(text),
-        _ => Cow::Owned(String::from_utf8_lossy(octets).replace(char::is_control, " ")),
-    }
-}
-
-/// Whether a status text shows neither the phone's number nor the message.
-fn is_harmless(text: &str, submission: &Submission) -> bool {
-    let is_word = |word: &str| word.chars().filter(char::is_ascii_digit).count() < 4;
-    let quotes = || submission.text.split_whitespace().any(|word| word.len() >= 4 && text.contains(word));
-    text.is_ascii() && text.split_whitespace().all(is_word) && !quotes()
 }

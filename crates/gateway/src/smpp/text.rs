@@ -8,7 +8,7 @@ use smallvec::smallvec;
 use std::time::Instant;
 use textgate_sms::OutcomeClass::Refused;
 use textgate_sms::{
-    Choices, EncodeError, Encoding, Part, Reference, Segment, Segments, choose, count, encode_whole, header,
+    Choices, EncodeError, Encoding, Reference, Segment, Segments, choose, count, encode_whole, header,
     segment, smpp_data_coding, transliterate,
 };
 
@@ -20,6 +20,15 @@ pub(super) struct Prepared {
     /// Segments on the air.
     segments: u8,
     way: Way,
+}
+
+/// Which submit_sm of a message is written.
+pub(super) struct Part {
+    /// From 0.
+    pub number: u8,
+    /// What the message's parts share.
+    pub reference: u16,
+    pub sequence: u32,
 }
 
 /// How the parts say that they belong together.
@@ -36,13 +45,7 @@ pub(super) fn plan(format: &Format, text: &str) -> Result<Plan, PlanError> {
     let counted = |encoding, text: &str| {
         count(text, encoding, reference(format)).map(|segments| Plan { segments, encoding: encoding.name() })
     };
-    let planned = match encoded(format, text, counted) {
-        Err(EncodeError::Unencodable { .. }) if format.unencodable == Unencodable::Refuse => {
-            counted(wanted(format, text), text)
-        }
-        planned => planned,
-    };
-    planned.map_err(|error| PlanError(error.to_string()))
+    encoded(format, text, counted).map_err(|error| PlanError(error.to_string()))
 }
 
 /// The text in this format's encoding, or the outcome of a message that cannot go this way.
@@ -115,15 +118,13 @@ impl Prepared {
         self.segments
     }
 
-    /// Writes the submit_sm of one part, counted from 0.
+    /// Writes the submit_sm of one part.
     pub fn write(
         &self,
         out: &mut BytesMut,
         format: &Format,
         submission: &Submission,
-        part: u8,
-        message_reference: u16,
-        sequence: u32,
+        part: Part,
         now: Instant,
     ) {
         let (protocol_id, replaces) = self.overwrite(format, submission);
@@ -145,20 +146,22 @@ impl Prepared {
             // data_coding has a class for the other encodings; some SMSCs refuse what is said twice.
             is_for_display: is_flash && matches!(self.encoding, Encoding::Ascii | Encoding::Latin1),
         };
-        let units = self.parts.get(usize::from(part)).map(|part| &*part.units).unwrap_or_default();
-        let number = part.saturating_add(1);
-        let written = |bits| Part { reference: message_reference, bits, total: self.pdus(), number };
+        let Part { number, reference, sequence } = part;
+        let units = self.parts.get(usize::from(number)).map(|part| &*part.units).unwrap_or_default();
+        // On the air, parts are counted from 1.
+        let (number, total) = (number.saturating_add(1), self.pdus());
         match self.way {
             Way::Alone => {
                 let header = header(self.encoding, None);
                 encode::submit(out, &submit, Body::Short { header: &header, units }, sequence);
             }
             Way::Header(bits) => {
-                let header = header(self.encoding, Some(written(bits)));
+                let header =
+                    header(self.encoding, Some(textgate_sms::Part { reference, bits, total, number }));
                 encode::submit(out, &submit, Body::Short { header: &header, units }, sequence);
             }
             Way::Sar => {
-                let body = Body::Sar { units, reference: message_reference, total: self.pdus(), number };
+                let body = Body::Sar { units, reference, total, number };
                 encode::submit(out, &submit, body, sequence);
             }
             Way::Payload => encode::submit(out, &submit, Body::Payload { units }, sequence),

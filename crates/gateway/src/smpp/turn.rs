@@ -61,23 +61,21 @@ impl Link {
 }
 
 /// Serves a bound session until it is told to stop or the connection is lost. Hands back everything it took.
-pub(super) async fn serve(smpp: &Smpp, role: Role, bound: Bound, work: &dyn Work, stop: &Stop) -> Ended {
-    let Bound { mut socket, mut inbox } = bound;
+pub(super) async fn serve(smpp: &Smpp, role: Role, mut bound: Bound, work: &dyn Work, stop: &Stop) -> Ended {
     let mut session = Session::new(&smpp.account, &smpp.shared, work);
     session.window.next_sequence(); // the bind request's
     let mut arrivals = Arrivals::new(&smpp.account, work);
-    let leave =
-        turns(&smpp.account, role, &mut socket, &mut inbox, &mut session, &mut arrivals, work, stop).await;
+    let leave = turns(&smpp.account, role, &mut bound, &mut session, &mut arrivals, work, stop).await;
     let ended = match leave {
         Leave::Stop => {
             session.hand_back_all(Line::Up, "the gateway stopped");
-            let _ = timeout(GOODBYE, unbind(&mut socket, &mut inbox, &mut session)).await;
+            let _ = timeout(GOODBYE, unbind(&mut bound, &mut session)).await;
             return Ended::Stopped;
         }
         Leave::Goodbye(reason, last) => {
             session.hand_back_all(Line::Up, &reason);
             encode::empty(&mut session.outbox.octets, last.command, last.status, last.sequence);
-            let _ = timeout(GOODBYE, close(&mut socket, &mut session.outbox)).await;
+            let _ = timeout(GOODBYE, close(&mut bound.socket, &mut session.outbox)).await;
             Ended::Lost(reason)
         }
         Leave::Lost(reason) => {
@@ -89,17 +87,16 @@ pub(super) async fn serve(smpp: &Smpp, role: Role, bound: Bound, work: &dyn Work
     ended
 }
 
-#[allow(clippy::too_many_arguments, reason = "the loop's parts are borrowed one by one")]
 async fn turns(
     account: &Account,
     role: Role,
-    socket: &mut Socket,
-    inbox: &mut Inbox,
+    bound: &mut Bound,
     session: &mut Session<'_>,
     arrivals: &mut Arrivals<'_>,
     work: &dyn Work,
     stop: &Stop,
 ) -> Leave {
+    let Bound { socket, inbox } = bound;
     let mut now = Instant::now();
     let mut link = Link::new(account, now);
     let mut stopped = pin!(stop.token.cancelled());
@@ -119,9 +116,10 @@ async fn turns(
             // Armed before looking, so that what comes in between is not missed.
             ready.as_mut().enable();
         }
+        session.tell_pace(now);
         let filled = session.fill(takes, now);
         // Outcomes first: a receipt that came in the same turn finds its message sent.
-        session.settle(now);
+        session.settle();
         arrivals.hand_on();
         if drain_ends.is_some_and(|end| end <= now || session.is_empty() && arrivals.is_empty()) {
             return Leave::Stop;
@@ -239,7 +237,8 @@ fn handle(
 }
 
 /// Unbinds and waits for the response (§4.2); the caller bounds it.
-async fn unbind(socket: &mut Socket, inbox: &mut Inbox, session: &mut Session<'_>) -> std::io::Result<()> {
+async fn unbind(bound: &mut Bound, session: &mut Session<'_>) -> std::io::Result<()> {
+    let Bound { socket, inbox } = bound;
     let sequence = session.window.next_sequence();
     encode::empty(&mut session.outbox.octets, command::UNBIND, status::ROK, sequence);
     loop {

@@ -10,6 +10,8 @@ pub(super) struct Slot {
     pub sequence: u32,
     /// Whose part it is. The message may have been handed back since; its answer then only frees the slot.
     pub message: Key,
+    /// Which part, from 0.
+    pub part: u8,
     /// Where the PDU begins in all that this bind writes, in octets.
     pub start: u64,
     /// Octets of the PDU.
@@ -107,6 +109,7 @@ mod tests {
         window.put(Slot {
             sequence,
             message: Key::default(),
+            part: 0,
             start: 0,
             length: 1,
             release_at: Instant::now(),

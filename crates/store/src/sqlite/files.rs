@@ -66,7 +66,7 @@ fn private(path: &Path) -> io::Result<File> {
 pub(super) fn writing(path: &Path) -> Result<Connection, StoreError> {
     let setup = format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {WAL_LIMIT};"
+         PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {WAL_LIMIT};"
     );
     open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, &setup)
 }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use textgate_sms::{GatewayId, Kind, MessageId, PhoneNumber, VsId};
+use textgate_sms::{Kind, MessageId, PhoneNumber, VsId};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -281,22 +281,6 @@ pub fn message(text: &str) -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(300),
         answer_by: now + Duration::from_secs(60),
-        routing: Routing {
-            vs: VsId::ROOT,
-            gateways_of: VsId::ROOT,
-            gateway: GatewayId(1),
-            tried: 0,
-            round: 0,
-            patience_ms: 0,
-            is_worth_another_round: false,
-            uncertain: 0,
-            segments_sent: 0,
-            segments: 1,
-            accepted_ms: 0,
-            accepted_at: now,
-            queued_at: now,
-            taken_at: now,
-            expires_ms: i64::MAX,
-        },
+        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }

@@ -208,7 +208,7 @@ mod tests {
         let mut out = BytesMut::new();
         submit(&mut out, &a_submit(), Body::Short { header: &[], units: b"hi" }, 7);
         let body =
-            b"CMT\0\x05\x00Acme\0\x01\x0115550100199\0\x00\x41\x00\0000000000500000R\0\x01\x01\x08\x00\x02hi";
+            b"CMT\0\x05\x00Acme\0\x01\x0115550100199\0\x00\x41\x00\x00000000000500000R\x00\x01\x01\x08\x00\x02hi";
         let mut expected = u32::try_from(16 + body.len()).unwrap().to_be_bytes().to_vec();
         expected.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 7]);
         expected.extend_from_slice(body);

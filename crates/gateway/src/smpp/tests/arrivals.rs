@@ -100,7 +100,7 @@ async fn an_outcome_is_told_before_the_receipt_that_came_in_the_same_read() {
     octets.extend(pdu(0x04 | RESP, 0, submit.sequence, b"77\0").octets());
     peer.raw(&octets).await;
     bench.receipts().await;
-    assert!(bench.has_outcome());
+    assert_eq!(*bench.work.told.lock().unwrap(), ["done", "receipts"]);
     assert_eq!(&*bench.outcome().await.provider_ids[0], "77");
 }
 
@@ -131,7 +131,8 @@ async fn a_message_from_a_phone_is_kept_and_answered() {
     let smsc = Smsc::start().await;
     let mut bench = Bench::start(&smsc, json!({}));
     let mut peer = smsc.bound().await;
-    let table: [(u8, u8, &[u8], &[u8], &str, Option<(u16, u8, u8)>); 4] = [
+    type Row = (u8, u8, &'static [u8], &'static [u8], &'static str, Option<(u16, u8, u8)>);
+    let table: [Row; 4] = [
         (0, 0, b"STOP \x00", b"", "STOP @", None),
         (0, 8, b"\x04\x36", b"", "ж", None),
         (0x40, 0, b"\x05\x00\x03\x07\x02\x01hi", b"", "hi", Some((7, 2, 1))),
@@ -178,14 +179,14 @@ async fn a_flood_that_the_store_cannot_keep_stays_in_the_socket() {
     let mut written = 0;
     // Until it blocks: sockets hold some megabytes.
     while tokio::time::timeout(
-        std::time::Duration::from_millis(300),
+        std::time::Duration::from_secs(1),
         tokio::io::AsyncWriteExt::write_all(&mut peer.stream, &flood),
     )
     .await
     .is_ok()
     {
         written += 1;
-        assert!(written < 1000, "it reads on and on");
+        assert!(written < 300, "it reads on and on");
     }
     let mut taken = 0;
     while let Ok(batch) =

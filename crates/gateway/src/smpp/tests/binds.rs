@@ -81,7 +81,11 @@ async fn a_refused_bind_is_down_and_only_credentials_are_the_accounts_fault() {
         let reason = format!("the SMSC refused the bind: {name}");
         assert_eq!(down, Health::Down { reason, is_account: account_is_at_fault });
         // Credentials are not tried again soon; everything else is.
-        assert_eq!(smsc.is_left_alone().await, account_is_at_fault, "{name}");
+        if account_is_at_fault {
+            assert!(smsc.is_left_alone().await, "{name}");
+        } else {
+            smsc.accept().await;
+        }
     }
 }
 
@@ -178,7 +182,7 @@ async fn a_silent_link_is_asked_and_closed_when_it_does_not_answer() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
     account.enquire_link = Duration::from_millis(50);
-    account.response_timeout = Duration::from_millis(400);
+    account.response_timeout = Duration::from_secs(2);
     let mut bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;
     for _ in 0..3 {

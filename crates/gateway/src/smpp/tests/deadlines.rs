@@ -28,10 +28,58 @@ async fn a_silent_smsc_is_uncertain_at_answer_by_and_its_place_stays_taken() {
 }
 
 #[tokio::test]
+async fn a_late_answer_is_not_taken_for_that_of_the_message_that_followed() {
+    let smsc = Smsc::start().await;
+    let mut bench = Bench::start(&smsc, json!({"window": 2}));
+    let mut peer = smsc.bound().await;
+    bench.submit(crate::Submission { answer_by: in_ms(100), ..message("x") });
+    let first = peer.submit().await;
+    assert_eq!(bench.outcome().await.class, Uncertain);
+    bench.submit(message("y"));
+    let second = peer.submit().await;
+    peer.take(&first, "late").await;
+    peer.take(&second, "own").await;
+    let outcome = bench.outcome().await;
+    assert_eq!((outcome.class, &*outcome.provider_ids[0]), (Sent, "own"));
+}
+
+#[tokio::test]
+async fn what_had_not_left_whole_when_the_connection_was_lost_is_unavailable() {
+    let smsc = Smsc::start().await;
+    let settings = json!({"window": 2000, "long_messages": "payload", "encoding": "latin1"});
+    let mut bench = Bench::start(&smsc, settings);
+    let peer = smsc.bound().await;
+    let long = "x".repeat(30_000);
+    for _ in 0..2000 {
+        bench.submit(message(&long));
+    }
+    // Until the sockets are full and it takes no more.
+    let mut waiting = bench.work.waiting();
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let left = bench.work.waiting();
+        if left == waiting && left < 2000 {
+            break;
+        }
+        waiting = left;
+    }
+    assert!(waiting > 0);
+    drop(peer);
+    let mut classes = Vec::new();
+    for _ in 0..2000 - waiting {
+        classes.push(bench.outcome().await.class);
+    }
+    let count = |class| classes.iter().filter(|found| **found == class).count();
+    // What waits to be written is bounded.
+    assert!((1..=20).contains(&count(Unavailable)), "{}", count(Unavailable));
+    assert_eq!(count(Uncertain) + count(Unavailable), classes.len());
+}
+
+#[tokio::test]
 async fn an_answer_that_never_comes_frees_its_place_in_the_end() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({"window": 1}));
-    account.response_timeout = Duration::from_millis(60);
+    account.response_timeout = Duration::from_millis(400);
     let mut bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;
     for _ in 0..3 {
@@ -122,7 +170,7 @@ async fn a_connection_that_is_lost_leaves_the_written_uncertain() {
 async fn both_directions_go_on_while_the_peer_floods_and_does_not_read() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
-    account.response_timeout = Duration::from_millis(300);
+    account.response_timeout = Duration::from_secs(1);
     account.enquire_link = Duration::from_millis(300);
     let mut bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;

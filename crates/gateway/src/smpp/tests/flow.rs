@@ -186,14 +186,13 @@ async fn throttling_is_handed_back_and_slows_down_what_follows() {
     let since = Instant::now();
     let submit = peer.submit().await;
     assert!(since.elapsed() > Duration::from_millis(400), "{:?}", since.elapsed());
-    assert!(peer.is_silent().await);
-    assert!(bench.work.waiting() >= 18, "what cannot leave now is not taken");
+    assert!(bench.work.waiting() >= 10, "what cannot leave now is not taken");
     peer.take(&submit, "1").await;
     assert_eq!(bench.outcome().await.class, Sent);
 }
 
 #[tokio::test]
-async fn a_throughput_limit_holds_over_all_binds_and_lets_the_first_one_out_at_once() {
+async fn a_throughput_limit_holds_over_all_binds() {
     let smsc = Smsc::start().await;
     let bench =
         Bench::of(account(smsc.port(), json!({"window": 100, "binds": 2, "throughput": 20})), local());
@@ -208,13 +207,25 @@ async fn a_throughput_limit_holds_over_all_binds_and_lets_the_first_one_out_at_o
             _ = first.submit() => count += 1,
             _ = second.submit() => count += 1,
         }
-        if count == 1 {
-            assert!(since.elapsed() < Duration::from_millis(300));
-        }
     }
     // Ten more at 20 a second are half a second.
     assert!(since.elapsed() >= Duration::from_millis(440), "{:?}", since.elapsed());
     assert!(bench.work.waiting() > 80);
+}
+
+#[tokio::test]
+async fn a_passcode_is_the_next_to_leave_under_a_throughput_limit() {
+    let smsc = Smsc::start().await;
+    let bench = Bench::start(&smsc, json!({"window": 100, "throughput": 4}));
+    let mut peer = smsc.bound().await;
+    for _ in 0..50 {
+        bench.submit(crate::Submission { kind: Kind::Text, ..message("text") });
+    }
+    peer.submit().await;
+    bench.submit(message("code"));
+    // One may have left in between.
+    let next = [peer.submit().await.submit().text(), peer.submit().await.submit().text()];
+    assert!(next.contains(&"code".to_owned()), "{next:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A peer that sends what no SMSC sends.
 
-use super::kit::{Bench, DELIVER_SM, RESP, Smsc, account, local, message, pdu};
+use super::kit::{Bench, DELIVER_SM, RESP, Smsc, account, local, message, pdu, soon};
 use crate::Health;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -64,14 +64,17 @@ async fn octets_that_make_no_pdu_are_no_sign_of_life() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
     account.enquire_link = Duration::from_millis(50);
-    account.response_timeout = Duration::from_millis(100);
+    account.response_timeout = Duration::from_millis(700);
     let bench = Bench::of(account, local());
     let mut peer = smsc.bound().await;
     peer.raw(&[0, 0, 0xFF, 0]).await;
     // One octet and another.
-    while peer.stream.write_all(&[0]).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    soon("end of it", async {
+        while peer.stream.write_all(&[0]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     bench.work.until(|health| matches!(health, Health::Down { .. })).await;
 }
 
@@ -79,7 +82,7 @@ async fn octets_that_make_no_pdu_are_no_sign_of_life() {
 async fn a_peer_that_does_not_answer_the_bind_or_speaks_something_else_is_down() {
     let smsc = Smsc::start().await;
     let mut account = account(smsc.port(), json!({}));
-    account.response_timeout = Duration::from_millis(100);
+    account.response_timeout = Duration::from_secs(1);
     let bench = Bench::of(account, local());
     let _silent = smsc.accept().await;
     let reason = |wanted: &'static str| move |health: &Health| matches!(health, Health::Down { reason, .. } if reason.contains(wanted));

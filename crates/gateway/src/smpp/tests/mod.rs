@@ -1,4 +1,5 @@
-//! Tests of the whole gateway over real sockets, against an SMSC that the test plays by hand.
+//! Tests of the whole gateway over real sockets, against an SMSC that the test plays by hand, and
+//! against the simulator, which was written from the standard by itself.
 
 mod arrivals;
 mod binds;
@@ -7,5 +8,7 @@ mod flow;
 mod hostile;
 mod kit;
 mod parts;
+mod peer;
 mod settings;
+mod simulated;
 mod tls;

@@ -3,7 +3,7 @@
 use super::kit::{Bench, Smsc, Submit, message};
 use crate::{Overwrite, Submission};
 use serde_json::{Value, json};
-use textgate_sms::OutcomeClass::{Refused, Rejected, Sent, Unavailable, Uncertain};
+use textgate_sms::OutcomeClass::{Refused, Rejected, Sent, Throttled, Unavailable, Uncertain};
 use textgate_sms::ReplaceType;
 
 /// The submit_sm of one message under these settings, all answered.
@@ -241,6 +241,36 @@ async fn a_segment_that_fails_stops_those_behind_it_and_the_worst_counts() {
     assert_eq!((outcome.class, &*outcome.detail), (Rejected, "ESME_RINVDSTADR"));
     assert_eq!((outcome.segments_sent, outcome.provider_ids.len()), (1, 1));
     assert!(peer.is_silent().await, "the rest is of no use");
+}
+
+#[tokio::test]
+async fn a_segment_that_was_throttled_is_sent_again_and_those_that_were_taken_are_not() {
+    let smsc = Smsc::start().await;
+    let mut bench = Bench::start(&smsc, json!({}));
+    let mut peer = smsc.bound().await;
+    bench.submit(message(&"x".repeat(400)));
+    let submits = [peer.submit().await, peer.submit().await, peer.submit().await];
+    peer.answer(&submits[1], 0x58, b"").await;
+    peer.take(&submits[0], "a").await;
+    peer.take(&submits[2], "c").await;
+    let since = std::time::Instant::now();
+    let again = peer.submit().await;
+    assert!(since.elapsed() > std::time::Duration::from_millis(100), "not before it is slower");
+    assert_ne!(again.sequence, submits[1].sequence);
+    assert_eq!(again.submit().short_message, submits[1].submit().short_message);
+    peer.take(&again, "b").await;
+    let outcome = bench.outcome().await;
+    assert_eq!((outcome.class, outcome.segments_sent, outcome.provider_ids.len()), (Sent, 3, 3));
+
+    // Where none was taken, the message goes back whole.
+    bench.submit(message(&"x".repeat(300)));
+    let outcome = loop {
+        tokio::select! {
+            outcome = bench.outcome() => break outcome,
+            submit = peer.submit() => peer.answer(&submit, 0x58, b"").await,
+        }
+    };
+    assert_eq!((outcome.class, outcome.segments_sent), (Throttled, 0));
 }
 
 #[tokio::test]
