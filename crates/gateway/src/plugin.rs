@@ -58,7 +58,9 @@ pub struct Provider {
 pub struct Environment {
     /// Which addresses a gateway may connect to.
     pub network: crate::NetworkGuard,
-    /// The address at which the provider of the gateway that is built can report, where there is a public one.
+    /// The public address of this installation, without a slash at its end, where there is one.
+    pub public_url: Option<String>,
+    /// The address at which the provider of the gateway that is built can report; made from the public one.
     pub callback_url: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use reqwest::Url;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use textgate_sms::{GatewayId, Kind, MessageId, PhoneNumber, VsId};
+use textgate_sms::{Kind, MessageId, PhoneNumber, VsId};
 
 /// A preconfigured provider.
 pub struct CataloguePlugin {
@@ -153,23 +153,7 @@ fn sample() -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(300),
         answer_by: now,
-        routing: Routing {
-            vs: VsId::ROOT,
-            gateways_of: VsId::ROOT,
-            gateway: GatewayId(0),
-            tried: 0,
-            round: 0,
-            patience_ms: 0,
-            is_worth_another_round: false,
-            uncertain: 0,
-            segments_sent: 0,
-            segments: 1,
-            accepted_ms: 0,
-            accepted_at: now,
-            queued_at: now,
-            taken_at: now,
-            expires_ms: 0,
-        },
+        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use textgate_sms::{Kind, OutcomeClass, PhoneNumber, ReceiptState, ReplaceType};
 
@@ -170,7 +171,12 @@ pub fn folder() -> PathBuf {
 }
 
 /// Every provider of the catalogue with its cases.
-pub fn all() -> Vec<(CataloguePlugin, Cases)> {
+pub fn all() -> &'static [(CataloguePlugin, Cases)] {
+    static ALL: OnceLock<Vec<(CataloguePlugin, Cases)>> = OnceLock::new();
+    ALL.get_or_init(load)
+}
+
+fn load() -> Vec<(CataloguePlugin, Cases)> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -46,16 +46,16 @@ fn every_provider_sends_its_golden_requests_byte_for_byte() {
     for (plugin, cases) in cases::all() {
         assert!(!cases.request.is_empty(), "{}: no request", plugin.name());
         for case in &cases.request {
-            let settings = cases::settings(&plugin, &cases, &case.settings);
-            let exchange = cases::exchange(&plugin, &settings, case.callback);
+            let settings = cases::settings(plugin, cases, &case.settings);
+            let exchange = cases::exchange(plugin, &settings, case.callback);
             let moment = cases::moment();
             let submission = cases::submission(&case.message, &moment);
             let token = exchange.wants_token().then_some("golden-token");
             let what = format!("{}, {}", plugin.name(), case.name);
             assert_call(&what, exchange.call_at(&submission, token, &moment), &case.expect);
         }
-        let settings = cases::settings(&plugin, &cases, &Map::new());
-        let exchange = cases::exchange(&plugin, &settings, true);
+        let settings = cases::settings(plugin, cases, &Map::new());
+        let exchange = cases::exchange(plugin, &settings, true);
         assert_eq!(exchange.wants_token(), cases.token.is_some(), "{}: token", plugin.name());
         if let Some(expected) = &cases.token {
             assert_call(plugin.name(), exchange.token_call_at(&cases::moment()), expected);
@@ -71,8 +71,8 @@ fn every_provider_sends_its_golden_requests_byte_for_byte() {
 #[test]
 fn every_golden_answer_has_its_outcome() {
     for (plugin, cases) in cases::all() {
-        let settings = cases::settings(&plugin, &cases, &Map::new());
-        let exchange = cases::exchange(&plugin, &settings, true);
+        let settings = cases::settings(plugin, cases, &Map::new());
+        let exchange = cases::exchange(plugin, &settings, true);
         let mut is_sent_once = false;
         for case in &cases.answer {
             let what = format!("{}, {}", plugin.name(), case.name);
@@ -101,8 +101,8 @@ fn every_golden_receipt_has_its_state() {
         assert_eq!(has_receipts, !cases.receipt.is_empty(), "{}: receipt cases", plugin.name());
         for case in &cases.receipt {
             let what = format!("{}, {}", plugin.name(), case.name);
-            let settings = cases::settings(&plugin, &cases, &case.settings);
-            let exchange = cases::exchange(&plugin, &settings, true);
+            let settings = cases::settings(plugin, cases, &case.settings);
+            let exchange = cases::exchange(plugin, &settings, true);
             let received = receive(&exchange, case);
             match &case.refused {
                 Some(refused) => {
@@ -149,8 +149,8 @@ fn receive(exchange: &CatalogueExchange, case: &ReceiptCase) -> Result<crate::Re
 fn every_golden_balance_is_read() {
     for (plugin, cases) in cases::all() {
         let Some(case) = &cases.balance else { continue };
-        let settings = cases::settings(&plugin, &cases, &Map::new());
-        let exchange = cases::exchange(&plugin, &settings, true);
+        let settings = cases::settings(plugin, cases, &Map::new());
+        let exchange = cases::exchange(plugin, &settings, true);
         for answer in &case.answer {
             let given = Answer {
                 status: StatusCode::from_u16(answer.status).unwrap(),

@@ -23,7 +23,7 @@ fn gateway(text: &str, address: &str, more: Value) -> Arc<dyn Gateway> {
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let settings = validate(plugin.fields(), &settings).unwrap();
     assert_eq!(plugin.check(&settings), []);
-    plugin.build(&settings, &Environment { network: local(), callback_url: None }).unwrap()
+    plugin.build(&settings, &Environment { network: local(), ..Environment::default() }).unwrap()
 }
 
 fn with_oauth() -> String {
