@@ -16,6 +16,7 @@ mod openapi;
 mod operations;
 mod problem;
 mod rate;
+mod receipts;
 mod router;
 mod routes;
 mod serve;

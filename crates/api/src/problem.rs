@@ -68,7 +68,7 @@ problem_types! {
     NotConfigured = "not-configured" CONFLICT "No SMS gateway is configured"
         "Neither this virtual server nor one above it has a gateway for this message. Select Custom in the SMS settings and add a gateway.",
     BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large"
-        "The request's body is larger than this address takes: 1 MiB for a batch, 64 KiB for all else.",
+        "The request's body is larger than this address takes: 1 MiB for a batch and for receipts, 64 KiB for all else.",
     UnsupportedMediaType = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body must be JSON"
         "Send the body as JSON, with `Content-Type: application/json`.",
     IdempotencyConflict = "idempotency-conflict" UNPROCESSABLE_ENTITY "This Idempotency-Key was used for another request"

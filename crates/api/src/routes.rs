@@ -84,6 +84,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::virtual_servers::routes());
     routes.extend(crate::credits::routes());
     routes.extend(crate::api_keys::routes());
+    routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes
 }

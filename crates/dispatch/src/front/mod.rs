@@ -4,6 +4,7 @@
 //! is outside.
 
 mod api_keys;
+mod callbacks;
 mod credits;
 mod draft;
 mod manifest;
@@ -14,6 +15,8 @@ mod servers;
 mod settings;
 #[cfg(test)]
 mod tests;
+
+pub use callbacks::CallbackRefusal;
 
 use crate::dispatch::Dispatch;
 use crate::view::{Server, View};
