@@ -15,7 +15,9 @@ fn main() -> io::Result<()> {
         }
     }
     files.sort();
-    let mut code = String::from("/// Name and text of each file of the catalogue.\npub(super) const FILES: &[(&str, &str)] = &[\n");
+    let mut code = String::from(
+        "/// Name and text of each file of the catalogue.\npub(super) const FILES: &[(&str, &str)] = &[\n",
+    );
     for path in files {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let _ = writeln!(code, "    ({name:?}, include_str!({:?})),", path.display().to_string());

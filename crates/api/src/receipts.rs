@@ -15,10 +15,7 @@ use textgate_dispatch::CallbackRefusal;
 use textgate_gateway::Callback;
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
-        route("GET", "get_receipts", get(receive)),
-        route("POST", "post_receipts", post(receive)),
-    ]
+    vec![route("GET", "get_receipts", get(receive)), route("POST", "post_receipts", post(receive))]
 }
 
 fn route(method: &'static str, id: &'static str, handler: MethodRouter<Arc<Api>>) -> Route {
@@ -30,7 +27,10 @@ fn route(method: &'static str, id: &'static str, handler: MethodRouter<Arc<Api>>
         access: Allowed::Everybody,
         parameters: &[],
         body: None,
-        success: Success::other("*/*", "The receipts are kept; the answer is the one that the provider wants."),
+        success: Success::other(
+            "*/*",
+            "The receipts are kept; the answer is the one that the provider wants.",
+        ),
         problems: &[
             ProblemType::InvalidRequest,
             ProblemType::Forbidden,
@@ -65,9 +65,10 @@ async fn receive(State(api): State<Arc<Api>>, request: Request) -> Answer {
         CallbackRefusal::Malformed => {
             ProblemDetails::new(ProblemType::InvalidRequest, "the call is not in the provider's form")
         }
-        CallbackRefusal::NotKept(_) => {
-            ProblemDetails::new(ProblemType::StoreUnavailable, "the receipts cannot be kept now; send them again")
-        }
+        CallbackRefusal::NotKept(_) => ProblemDetails::new(
+            ProblemType::StoreUnavailable,
+            "the receipts cannot be kept now; send them again",
+        ),
     })?;
     let mut response = Response::new(reply.body.into());
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);

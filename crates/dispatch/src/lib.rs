@@ -26,7 +26,7 @@ mod view;
 mod words;
 mod work;
 
-pub use front::CallbackRefusal;
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
+pub use front::CallbackRefusal;
 pub use metrics::Metrics;
 pub use words::*;

@@ -86,7 +86,9 @@ mod tests {
         let labels: Vec<&str> = plugins.iter().map(|plugin| plugin.label()).collect();
         let (providers, others) = labels.split_at(labels.len() - 2);
         assert_eq!(others, ["SMPP", "Generic HTTP(s)"]);
-        assert!(providers.contains(&"Clickatell") && providers.is_sorted_by_key(|label| label.to_lowercase()));
+        assert!(
+            providers.contains(&"Clickatell") && providers.is_sorted_by_key(|label| label.to_lowercase())
+        );
     }
 
     #[test]

@@ -50,7 +50,9 @@ impl Dispatch {
         })?;
         if !received.receipts.is_empty() {
             let work = StationWork { engine: Arc::clone(&self.engine), station: Arc::clone(&station) };
-            work.receipts(received.receipts).await.map_err(|error| CallbackRefusal::NotKept(error.to_string()))?;
+            work.receipts(received.receipts)
+                .await
+                .map_err(|error| CallbackRefusal::NotKept(error.to_string()))?;
         }
         Ok(received.reply)
     }

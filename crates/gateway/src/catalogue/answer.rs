@@ -2,8 +2,8 @@
 
 use super::extract::{Document, Places};
 use super::file::{Answer as AnswerRule, ErrorRow, ProviderFile, StatusRange};
-use crate::http::{Answer, BodyEnd, LONGEST_WAIT, retry_after, status_outcome};
 use crate::Outcome;
+use crate::http::{Answer, BodyEnd, LONGEST_WAIT, retry_after, status_outcome};
 use serde_json::Value;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -24,7 +24,8 @@ pub(super) fn outcome(file: &ProviderFile, answer: &Answer, segments: u8) -> Out
     let is_taken = |item: &Option<&Value>| {
         has_status
             && rule.success.iter().all(|check| check.holds(&document, *item))
-            && (!rule.success.is_empty() || rule.id.as_ref().is_none_or(|id| id_of(&document, id, *item).is_some()))
+            && (!rule.success.is_empty()
+                || rule.id.as_ref().is_none_or(|id| id_of(&document, id, *item).is_some()))
     };
     let (taken, refused): (Vec<_>, Vec<_>) = items.iter().copied().partition(is_taken);
     let ids: SmallVec<[Box<str>; 1]> = rule
@@ -79,9 +80,10 @@ fn refusal(file: &ProviderFile, answer: &Answer, document: &Document<'_>, item: 
         }
         None if answer.status.is_success() => match answer.end {
             BodyEnd::Broken => Outcome::failed(Uncertain, format!("HTTP {status}: the answer broke off")),
-            BodyEnd::Whole | BodyEnd::CutOff => {
-                Outcome::failed(Refused, format!("HTTP {status}{shown}: the answer does not say that it was taken"))
-            }
+            BodyEnd::Whole | BodyEnd::CutOff => Outcome::failed(
+                Refused,
+                format!("HTTP {status}{shown}: the answer does not say that it was taken"),
+            ),
         },
         None => {
             let mut outcome = status_outcome(answer.status, &answer.headers);

@@ -61,7 +61,10 @@ fn head(file: &ProviderFile, stem: &str) -> Result<(), Wrong> {
         return Err((at, "a name has lower-case letters, digits and hyphens".into()));
     }
     if name != stem {
-        return Err((at, format!("the file is called {stem}.toml; call it {name}.toml, or the provider {stem:?}")));
+        return Err((
+            at,
+            format!("the file is called {stem}.toml; call it {name}.toml, or the provider {stem:?}"),
+        ));
     }
     if ["smpp", "generic-http", "modem"].contains(&name.as_str()) {
         return Err((at, "there is a plugin of this name; choose another".into()));
@@ -76,7 +79,10 @@ fn head(file: &ProviderFile, stem: &str) -> Result<(), Wrong> {
     }
     for source in &file.source {
         let read = &source.get_ref().read;
-        let digits = read.bytes().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
+        let digits = read
+            .bytes()
+            .enumerate()
+            .all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
         if read.len() != 10 || !digits {
             return Err((source.span().start, "`read` is a date such as 2026-11-24".into()));
         }
@@ -93,7 +99,10 @@ fn check_fields(file: &ProviderFile, fields: &[Field]) -> Result<(), Wrong> {
         if !names.insert(&*field.name) {
             let spanned = file.field.iter().find(|f| f.get_ref().name == *field.name);
             let at = spanned.map_or(0, |f| f.span().start);
-            return Err((at, format!("there is a field {:?} already, perhaps one that all providers have", field.name)));
+            return Err((
+                at,
+                format!("there is a field {:?} already, perhaps one that all providers have", field.name),
+            ));
         }
     }
     for (spanned, field) in file.field.iter().zip(fields) {
@@ -234,7 +243,10 @@ fn url(file: &ProviderFile, url: &Template, phase: Phase, check: Check<'_>) -> R
                     && let Name::Setting(setting) = name
                     && !matches!(kind(name), Some(FieldKindFile::Url | FieldKindFile::Host))
                 {
-                    return Err((url.at, format!("the setting {setting:?} is a host here: its kind must be `host`")));
+                    return Err((
+                        url.at,
+                        format!("the setting {setting:?} is a host here: its kind must be `host`"),
+                    ));
                 }
                 if *name == Name::Word(Word::Host) && file.host.is_none() {
                     return Err((url.at, "{host} needs `host`, which chooses it".into()));
@@ -323,13 +335,17 @@ fn pointer(each: &toml::Spanned<String>) -> Result<(), Wrong> {
 
 /// What a file says it can, it does; and what it does, it says.
 fn features(file: &ProviderFile, used: &[Name]) -> Result<(), Wrong> {
-    let uses = |words: &[Word]| {
-        used.iter().any(|name| matches!(name, Name::Word(word) if words.contains(word)))
-    };
+    let uses =
+        |words: &[Word]| used.iter().any(|name| matches!(name, Name::Word(word) if words.contains(word)));
     let table = [
         (Feature::Flash, "flash", uses(&[Word::Flash]), "uses {flash}"),
         (Feature::Overwrite, "overwrite", uses(&[Word::Overwrite, Word::OverwriteType]), "uses {overwrite}"),
-        (Feature::Sender, "sender", uses(&[Word::Sender]) && file.sender.is_some(), "uses {sender}, with [sender]"),
+        (
+            Feature::Sender,
+            "sender",
+            uses(&[Word::Sender]) && file.sender.is_some(),
+            "uses {sender}, with [sender]",
+        ),
         (
             Feature::Validity,
             "validity",
@@ -347,9 +363,10 @@ fn features(file: &ProviderFile, used: &[Name]) -> Result<(), Wrong> {
     }
     let has_address = uses(&[Word::Callback]);
     match &file.receipt {
-        Some(rule) if !has_address && rule.get_ref().setup.is_none() => {
-            Err((rule.span().start, "say with `setup` how the provider gets the address, or send {callback}".into()))
-        }
+        Some(rule) if !has_address && rule.get_ref().setup.is_none() => Err((
+            rule.span().start,
+            "say with `setup` how the provider gets the address, or send {callback}".into(),
+        )),
         None if has_address => Err((file.send.span().start, "{callback} needs [receipt]".into())),
         _ => Ok(()),
     }

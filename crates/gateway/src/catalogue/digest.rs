@@ -42,9 +42,7 @@ impl Algorithm {
             Self::HmacSha1 => mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
             Self::HmacSha256 => mac(hmac::HMAC_SHA256),
             Self::HmacSha512 => mac(hmac::HMAC_SHA512),
-            Self::Sha1 => {
-                digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, message).as_ref().to_vec()
-            }
+            Self::Sha1 => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, message).as_ref().to_vec(),
             Self::Sha256 => sha256(message).to_vec(),
         }
     }

@@ -20,7 +20,12 @@ pub fn documentation(plugins: &[Arc<dyn Plugin>]) -> String {
     for (plugin, provider) in &providers {
         let remark = if provider.experimental.is_some() { "experimental" } else { "" };
         let name = plugin.name();
-        let _ = writeln!(page, "| [{}](#{name}) | `{name}` | {} | {remark} |", plugin.label(), features(provider));
+        let _ = writeln!(
+            page,
+            "| [{}](#{name}) | `{name}` | {} | {remark} |",
+            plugin.label(),
+            features(provider)
+        );
     }
     for (plugin, provider) in &providers {
         one(plugin.as_ref(), provider, &mut page);
@@ -72,7 +77,8 @@ fn one(plugin: &dyn Plugin, provider: &Provider, page: &mut String) {
 
 /// The settings that every provider has.
 fn common_names() -> Vec<String> {
-    let mut names: Vec<String> = crate::http::proxy_fields().iter().map(|field| field.name.to_string()).collect();
+    let mut names: Vec<String> =
+        crate::http::proxy_fields().iter().map(|field| field.name.to_string()).collect();
     names.extend(crate::http::connection_fields().iter().map(|field| field.name.to_string()));
     names.push("api_address".to_owned());
     names

@@ -9,7 +9,8 @@ use super::values::{AccountValues, MessageValues};
 use super::{answer, receipts};
 use crate::http::{self, Answer, BodyEnd, Call, Exchange, Token};
 use crate::{
-    Balance, Callback, CallbackError, Field, Outcome, Plan, PlanError, Problem, Received, Settings, Submission,
+    Balance, Callback, CallbackError, Field, Outcome, Plan, PlanError, Problem, Received, Settings,
+    Submission,
 };
 use reqwest::Url;
 use serde_json::Value;
@@ -76,7 +77,8 @@ impl CatalogueExchange {
 
     /// The request for the balance at this moment.
     pub fn balance_call_at(&self, token: Option<&str>, moment: &Moment) -> Result<Call, Outcome> {
-        let balance = self.file.balance.as_ref().ok_or_else(|| unmade("this provider cannot be asked".into()))?;
+        let balance =
+            self.file.balance.as_ref().ok_or_else(|| unmade("this provider cannot be asked".into()))?;
         request::build(self, &balance.get_ref().request, &self.account(moment), token, moment).map_err(unmade)
     }
 
@@ -167,7 +169,8 @@ impl Exchange for CatalogueExchange {
             return Err(http::status_outcome(answer.status, &answer.headers).detail.into_owned());
         }
         let document = super::extract::Document::new(&answer.headers, &answer.body);
-        let amount = document.find(&rule.amount, None).and_then(|text| text.replace(',', "").parse::<f64>().ok());
+        let amount =
+            document.find(&rule.amount, None).and_then(|text| text.replace(',', "").parse::<f64>().ok());
         let amount = amount.filter(|amount| amount.is_finite()).ok_or("the answer has no balance")?;
         let told = rule.unit_at.as_ref().and_then(|unit| document.find(unit, None));
         let told = told.filter(|unit| unit.len() <= 16 && unit.chars().all(|c| c.is_ascii_alphabetic()));

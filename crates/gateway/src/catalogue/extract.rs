@@ -302,7 +302,9 @@ mod tests {
 
     #[test]
     fn what_is_not_there_or_of_another_type_is_none() {
-        for body in ["", "{", "null", "[]", r#"{"a":null}"#, r#"{"a":{"b":1}}"#, r#"{"a":[1]}"#, r#"{"a":""}"#] {
+        for body in
+            ["", "{", "null", "[]", r#"{"a":null}"#, r#"{"a":{"b":1}}"#, r#"{"a":[1]}"#, r#"{"a":""}"#]
+        {
             assert_eq!(find("/a", body), None, "{body}");
         }
         assert_eq!(find("empty", ""), None);

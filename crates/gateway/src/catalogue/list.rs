@@ -57,8 +57,9 @@ pub fn catalogue(folder: Option<&Path>) -> Result<Vec<Arc<dyn Plugin>>, Catalogu
 
 fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, CatalogueError> {
     let wrong = |reason: String| CatalogueError { file: folder.display().to_string(), line: None, reason };
-    let entries = fs::read_dir(folder)
-        .map_err(|error| wrong(format!("the catalogue's folder cannot be read: {error}; correct catalogue_dir")))?;
+    let entries = fs::read_dir(folder).map_err(|error| {
+        wrong(format!("the catalogue's folder cannot be read: {error}; correct catalogue_dir"))
+    })?;
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| wrong(format!("the folder cannot be read: {error}")))?.path();
@@ -80,8 +81,11 @@ impl CataloguePlugin {
     /// What is wrong with it, and in which line.
     pub fn read(path: &Path) -> Result<Self, CatalogueError> {
         let name = path.display().to_string();
-        let wrong =
-            |error: std::io::Error| CatalogueError { file: name.clone(), line: None, reason: error.to_string() };
+        let wrong = |error: std::io::Error| CatalogueError {
+            file: name.clone(),
+            line: None,
+            reason: error.to_string(),
+        };
         let mut text = String::new();
         let file = fs::File::open(path).map_err(wrong)?;
         file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(wrong)?;
@@ -103,8 +107,11 @@ mod tests {
         let (_, twilio) = FILES.iter().find(|(name, _)| *name == "twilio").unwrap();
         let changed = twilio.replacen("label = \"", "label = \"Own ", 1);
         fs::write(folder.path().join("twilio.toml"), &changed).unwrap();
-        fs::write(folder.path().join("mine.toml"), changed.replacen("name = \"twilio\"", "name = \"mine\"", 1))
-            .unwrap();
+        fs::write(
+            folder.path().join("mine.toml"),
+            changed.replacen("name = \"twilio\"", "name = \"mine\"", 1),
+        )
+        .unwrap();
         fs::write(folder.path().join("notes.txt"), "no provider").unwrap();
         let all = catalogue(Some(folder.path())).unwrap();
         assert_eq!(all.len(), FILES.len() + 1);

@@ -47,7 +47,13 @@ pub(crate) fn rfc1123(unix: Duration) -> String {
     let c = Civil::of(unix);
     format!(
         "{}, {:02} {} {} {:02}:{:02}:{:02} GMT",
-        DAYS[c.weekday], c.day, MONTHS[c.month - 1], c.year, c.hour, c.minute, c.second
+        DAYS[c.weekday],
+        c.day,
+        MONTHS[c.month - 1],
+        c.year,
+        c.hour,
+        c.minute,
+        c.second
     )
 }
 
@@ -68,7 +74,8 @@ impl Civil {
         // Years begin with March here, so that the leap day is a year's last; eras of 400 years are all alike.
         let from_march = days + 719_468;
         let (era, day_of_era) = (from_march / 146_097, from_march % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * day_of_year + 2) / 153;
         let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };

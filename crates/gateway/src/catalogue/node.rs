@@ -254,8 +254,14 @@ impl Chosen {
 
     /// From the table's entries, of which one is `is`.
     fn read(entries: Vec<(String, Node)>, at: usize) -> Result<Self, String> {
-        let mut chosen =
-            Self { is: Node::Object(Vec::new()), when: Vec::new(), kind: None, map: None, otherwise: None, at };
+        let mut chosen = Self {
+            is: Node::Object(Vec::new()),
+            when: Vec::new(),
+            kind: None,
+            map: None,
+            otherwise: None,
+            at,
+        };
         for (key, node) in entries {
             match (key.as_str(), node) {
                 ("is", node) => chosen.is = node,
@@ -296,9 +302,9 @@ impl<'de> Deserialize<'de> for Node {
         let at = raw.span().start;
         match raw.into_inner().0 {
             Self::Text(template) => Ok(Self::Text(Template { at, ..template })),
-            Self::Object(entries) if entries.iter().any(|(key, _)| key == "is") => {
-                Chosen::read(entries, at).map(|chosen| Self::Chosen(Box::new(chosen))).map_err(D::Error::custom)
-            }
+            Self::Object(entries) if entries.iter().any(|(key, _)| key == "is") => Chosen::read(entries, at)
+                .map(|chosen| Self::Chosen(Box::new(chosen)))
+                .map_err(D::Error::custom),
             node => Ok(node),
         }
     }

@@ -8,8 +8,8 @@ use super::moment::Moment;
 use super::node::{Node, Scalar};
 use crate::http::{Driver, Exchange as _, Options, connection_fields, proxy_fields};
 use crate::{
-    BuildError, Choice, Condition, Environment, Field, FieldKind, Gateway, Overwrite, Plugin, Problem, Provider,
-    Routing, Settings, Submission,
+    BuildError, Choice, Condition, Environment, Field, FieldKind, Gateway, Overwrite, Plugin, Problem,
+    Provider, Routing, Settings, Submission,
 };
 use reqwest::Url;
 use serde_json::Value;
@@ -59,7 +59,9 @@ impl CataloguePlugin {
         for field in &self.file.field {
             let field = field.get_ref();
             let value = settings.applying(&self.fields, &field.name);
-            let Some(value) = value.and_then(Value::as_str).filter(|value| !value.is_empty()) else { continue };
+            let Some(value) = value.and_then(Value::as_str).filter(|value| !value.is_empty()) else {
+                continue;
+            };
             let value = value.trim();
             let hint = match (&field.pattern, field.kind) {
                 (Some(pattern), _) if !pattern.regex.0.is_match(value) => Some(pattern.hint.as_str()),
@@ -98,9 +100,9 @@ impl Plugin for CataloguePlugin {
             // A message that is never sent shows whether these settings make a request at all.
             Ok(exchange) if problems.is_empty() => {
                 let call = if exchange.wants_token() {
-                    exchange.token_call_at(&Moment::now()).and_then(|_| {
-                        exchange.call_at(&sample(), Some("token"), &Moment::now())
-                    })
+                    exchange
+                        .token_call_at(&Moment::now())
+                        .and_then(|_| exchange.call_at(&sample(), Some("token"), &Moment::now()))
                 } else {
                     exchange.call_at(&sample(), None, &Moment::now())
                 };
@@ -145,7 +147,8 @@ fn sample() -> Submission {
     let now = Instant::now();
     Submission {
         id: MessageId::first_at(0),
-        to: PhoneNumber::from_u64(15_550_100_199).unwrap_or_else(|| unreachable!("a number of eleven digits")),
+        to: PhoneNumber::from_u64(15_550_100_199)
+            .unwrap_or_else(|| unreachable!("a number of eleven digits")),
         kind: Kind::Text,
         text: "sample".into(),
         sender: None,
@@ -187,7 +190,8 @@ fn fields(file: &ProviderFile) -> Vec<Field> {
         fields.push(Field::new("overwrite", "Use Overwrite SMS", FieldKind::Flag, help).with_default(false));
     }
     if has(Feature::Receipts) {
-        let help = "Lets the provider report what became of messages, to the receipt address that is shown here.";
+        let help =
+            "Lets the provider report what became of messages, to the receipt address that is shown here.";
         fields.push(Field::new("receipts", "Delivery Receipts", FieldKind::Flag, help).with_default(true));
     }
     fields.extend(connection_fields());
@@ -209,10 +213,9 @@ fn field_of(file: &FieldFile) -> Field {
         FieldKindFile::LongText => FieldKind::LongText { max: size(16_384) },
         FieldKindFile::Secret => FieldKind::Secret { max: size(1_024) },
         FieldKindFile::Flag => FieldKind::Flag,
-        FieldKindFile::Number => FieldKind::Number {
-            min: file.min.unwrap_or(0),
-            max: file.max.unwrap_or(i64::from(i32::MAX)),
-        },
+        FieldKindFile::Number => {
+            FieldKind::Number { min: file.min.unwrap_or(0), max: file.max.unwrap_or(i64::from(i32::MAX)) }
+        }
         FieldKindFile::Choice => {
             let choice = |c: &super::file::ChoiceFile| Choice {
                 value: c.value.clone().into(),

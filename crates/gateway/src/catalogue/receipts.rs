@@ -46,8 +46,10 @@ pub(super) fn receive(
     if items.is_empty() {
         return Err(CallbackError::Malformed);
     }
-    let meant: Vec<_> =
-        items.into_iter().filter(|item| rule.when.iter().all(|check| check.holds(&document, *item))).collect();
+    let meant: Vec<_> = items
+        .into_iter()
+        .filter(|item| rule.when.iter().all(|check| check.holds(&document, *item)))
+        .collect();
     let receipts: Vec<Receipt> = meant.iter().filter_map(|item| receipt(rule, &document, *item)).collect();
     if receipts.is_empty() && !meant.is_empty() {
         return Err(CallbackError::Malformed);

@@ -147,7 +147,8 @@ fn append_query(url: &mut Url, query: &Entries, values: &dyn Values) {
 
 fn put_headers(headers: &mut HeaderMap, entries: &Entries, values: &dyn Values) -> Result<(), String> {
     for (name, value) in entries.resolve(values) {
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name} is no header's name"))?;
+        let key =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name} is no header's name"))?;
         let mut value = HeaderValue::from_str(&value)
             .map_err(|_| format!("the header {name} cannot hold its value; check the settings in it"))?;
         // Any of them may hold a key.
@@ -223,7 +224,9 @@ fn sign(
     let key = match &rule.key {
         Some(key) => {
             let key = key.text(&values).unwrap_or_default();
-            rule.key_encoding.decode(&key).ok_or("the key is not in its form; copy it again, the whole of it")?
+            rule.key_encoding
+                .decode(&key)
+                .ok_or("the key is not in its form; copy it again, the whole of it")?
         }
         None => Vec::new(),
     };

@@ -70,7 +70,8 @@ fn canonical_request(method: &str, url: &Url, headers: &HeaderMap, body: &[u8]) 
     };
     let mut signed = vec![("host".to_owned(), host)];
     for name in headers.keys() {
-        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<&str> =
+            headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
         let folded = values.join(",").split_whitespace().collect::<Vec<_>>().join(" ");
         signed.push((name.as_str().to_owned(), folded));
     }
@@ -132,7 +133,14 @@ mod tests {
     fn signatures_are_those_of_the_published_test_suite() {
         let form = ("content-type", "application/x-www-form-urlencoded");
         for (name, method, url, headers, body, expected) in [
-            ("get-vanilla", "GET", "/", &[][..], "", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+            (
+                "get-vanilla",
+                "GET",
+                "/",
+                &[][..],
+                "",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
             (
                 "get-vanilla-query-order-key-case",
                 "GET",
@@ -141,7 +149,14 @@ mod tests {
                 "",
                 "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
             ),
-            ("post-vanilla", "POST", "/", &[], "", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                "post-vanilla",
+                "POST",
+                "/",
+                &[],
+                "",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
             (
                 "post-x-www-form-urlencoded",
                 "POST",
@@ -166,7 +181,8 @@ mod tests {
 
     #[test]
     fn every_header_is_signed() {
-        let (signed, _) = signature("POST", "https://h:8443/a b", &[("x-amz-target", "T"), ("accept", "a")], "");
+        let (signed, _) =
+            signature("POST", "https://h:8443/a b", &[("x-amz-target", "T"), ("accept", "a")], "");
         assert_eq!(signed, "accept;host;x-amz-date;x-amz-target");
     }
 }

@@ -104,35 +104,71 @@ pub(crate) const WORDS: &[(&str, Word, Phase, &str)] = &[
     ("kind", Word::Kind, Message, "`otp`, `alert` or `text`"),
     ("flash", Word::Flash, Message, "whether it is flash (true or false)"),
     ("overwrite", Word::Overwrite, Message, "whether it replaces an earlier one (true or false)"),
-    ("overwrite_type", Word::OverwriteType, Message, "the replace type, 1 to 7; none where it replaces nothing"),
-    ("unicode", Word::Unicode, Message, "whether GSM 03.38 does not have all of its characters (true or false)"),
+    (
+        "overwrite_type",
+        Word::OverwriteType,
+        Message,
+        "the replace type, 1 to 7; none where it replaces nothing",
+    ),
+    (
+        "unicode",
+        Word::Unicode,
+        Message,
+        "whether GSM 03.38 does not have all of its characters (true or false)",
+    ),
     ("ascii", Word::Ascii, Message, "whether all of its characters are ASCII (true or false)"),
     ("segments", Word::Segments, Message, "how many segments it takes (a number)"),
-    ("validity_s", Word::ValidityS, Message, "the remaining validity in seconds, within `validity` (a number)"),
+    (
+        "validity_s",
+        Word::ValidityS,
+        Message,
+        "the remaining validity in seconds, within `validity` (a number)",
+    ),
     ("validity_ms", Word::ValidityMs, Message, "the same in milliseconds (a number)"),
     ("validity_min", Word::ValidityMin, Message, "the same in minutes, rounded up (a number)"),
     ("valid_until", Word::ValidUntil, Message, "the end of its validity, 2026-11-24T12:05:00Z"),
     ("callback", Word::Callback, Message, "where the provider reports; none where receipts are off"),
     ("now_s", Word::NowS, Phase::Account, "the time in seconds of Unix time (a number)"),
     ("now_ms", Word::NowMs, Phase::Account, "the same in milliseconds (a number)"),
-    ("now_rfc1123", Word::NowRfc1123, Phase::Account, "the time as HTTP writes it: Tue, 24 Nov 2026 12:00:00 GMT"),
+    (
+        "now_rfc1123",
+        Word::NowRfc1123,
+        Phase::Account,
+        "the time as HTTP writes it: Tue, 24 Nov 2026 12:00:00 GMT",
+    ),
     ("now_rfc3339", Word::NowRfc3339, Phase::Account, "the time as 2026-11-24T12:00:00Z"),
     ("nonce", Word::Nonce, Phase::Account, "32 random hexadecimal digits, the same throughout one request"),
     ("method", Word::Method, Signing, "the request's method"),
-    ("url", Word::Url, Signing, "the request's whole URL; of a provider's call, the address it was given, with the query"),
+    (
+        "url",
+        Word::Url,
+        Signing,
+        "the request's whole URL; of a provider's call, the address it was given, with the query",
+    ),
     ("path", Word::Path, Signing, "the URL's path"),
     ("path_and_query", Word::PathAndQuery, Signing, "the URL's path and query"),
     ("body", Word::Body, Signing, "the body"),
     ("body_sha256", Word::BodySha256, Signing, "SHA-256 of the body in hexadecimal"),
     ("body_sha256_base64", Word::BodySha256Base64, Signing, "the same in Base64"),
-    ("signature", Word::Signature, Signing, "the signature; only in the headers and the query of `auth.signature`"),
-    ("sorted_params", Word::SortedParams, Incoming, "the form's names and values, by name, one after the other"),
+    (
+        "signature",
+        Word::Signature,
+        Signing,
+        "the signature; only in the headers and the query of `auth.signature`",
+    ),
+    (
+        "sorted_params",
+        Word::SortedParams,
+        Incoming,
+        "the form's names and values, by name, one after the other",
+    ),
 ];
 
 impl Name {
     /// The value of this name, or what is wrong with the name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let rest = |prefix| text.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty()).map(str::to_owned);
+        let rest =
+            |prefix| text.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty()).map(str::to_owned);
         if let Some(setting) = rest("setting.") {
             return Ok(Self::Setting(setting));
         }

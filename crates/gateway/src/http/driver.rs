@@ -6,8 +6,8 @@ use super::flight::Bounds;
 use super::options::Options;
 use super::token::Tokens;
 use crate::{
-    Balance, BuildError, Callback, CallbackError, Gateway, Health, NetworkGuard, Outcome, Plan, PlanError, Received,
-    Stop, Submission, Work,
+    Balance, BuildError, Callback, CallbackError, Gateway, Health, NetworkGuard, Outcome, Plan, PlanError,
+    Received, Stop, Submission, Work,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};

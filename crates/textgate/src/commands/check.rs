@@ -34,7 +34,10 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
             ),
         ),
         ("http.listen", config.listen.to_string()),
-        ("http.public_url", config.public_url.clone().unwrap_or_else(|| "(none: providers cannot report)".into())),
+        (
+            "http.public_url",
+            config.public_url.clone().unwrap_or_else(|| "(none: providers cannot report)".into()),
+        ),
         (
             "catalogue_dir",
             config.catalogue_dir.as_ref().map_or_else(|| "(none)".into(), |path| path.display().to_string()),

@@ -33,7 +33,12 @@ fn list<W: Write>(config: &Config, is_json: bool, output: &mut Output<W>) -> Don
         let provider = plugin.provider();
         let features = provider.map(|provider| words(&json!(provider.features))).unwrap_or_default();
         let remark = provider.and_then(|provider| provider.experimental.as_ref()).map(|_| "experimental");
-        vec![plugin.name().to_owned(), plugin.label().to_owned(), features, remark.unwrap_or_default().to_owned()]
+        vec![
+            plugin.name().to_owned(),
+            plugin.label().to_owned(),
+            features,
+            remark.unwrap_or_default().to_owned(),
+        ]
     };
     Ok(output.table(&["plugin", "label", "features", ""], plugins.iter().map(row).collect())?)
 }
@@ -78,7 +83,13 @@ fn show<W: Write>(config: &Config, name: &str, is_json: bool, output: &mut Outpu
             other => other.to_string(),
         };
         let message = field.message.as_ref().map(|message| format!(" {message}")).unwrap_or_default();
-        vec![field.name.to_string(), field.label.to_string(), kind, default, format!("{}{message}", field.help)]
+        vec![
+            field.name.to_string(),
+            field.label.to_string(),
+            kind,
+            default,
+            format!("{}{message}", field.help),
+        ]
     });
     Ok(output.table(&["setting", "label", "kind", "default", "help"], rows.collect())?)
 }

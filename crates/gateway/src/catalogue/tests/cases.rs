@@ -198,7 +198,8 @@ fn load() -> Vec<(CataloguePlugin, Cases)> {
 pub fn settings(plugin: &CataloguePlugin, cases: &Cases, more: &Map<String, Value>) -> Settings {
     let mut all = cases.settings.clone();
     all.extend(more.clone());
-    let settings = validate(plugin.fields(), &Value::Object(all)).unwrap_or_else(|p| panic!("{}: {p:?}", plugin.name()));
+    let settings =
+        validate(plugin.fields(), &Value::Object(all)).unwrap_or_else(|p| panic!("{}: {p:?}", plugin.name()));
     let problems = plugin.check(&settings);
     assert!(problems.is_empty(), "{}: {problems:?}", plugin.name());
     settings

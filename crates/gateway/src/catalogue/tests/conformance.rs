@@ -160,7 +160,12 @@ fn every_golden_balance_is_read() {
             };
             match (exchange.balance(&given), answer.amount) {
                 (Ok(balance), Some(amount)) => {
-                    assert_eq!((balance.amount, balance.unit), (amount, answer.unit.clone()), "{}", plugin.name());
+                    assert_eq!(
+                        (balance.amount, balance.unit),
+                        (amount, answer.unit.clone()),
+                        "{}",
+                        plugin.name()
+                    );
                 }
                 (Err(_), None) => {}
                 (found, _) => panic!("{}: {found:?}", plugin.name()),
@@ -190,19 +195,23 @@ fn what_a_provider_can_do_has_a_golden_request() {
     for (plugin, cases) in cases::all() {
         let has = |feature| plugin.file.features.get_ref().contains(&feature);
         let any = |is: &dyn Fn(&cases::RequestCase) -> bool| cases.request.iter().any(is);
-        let is_set = |case: &cases::RequestCase, name: &str| case.settings.get(name) == Some(&Value::Bool(true));
+        let is_set =
+            |case: &cases::RequestCase, name: &str| case.settings.get(name) == Some(&Value::Bool(true));
         let name = plugin.name();
         assert!(
             !has(Feature::Flash) || any(&|case| case.message.flash == Some(true) || is_set(case, "flash")),
             "{name}: no flash request"
         );
         assert!(
-            !has(Feature::Overwrite) || any(&|case| case.message.overwrite.is_some() || is_set(case, "overwrite")),
+            !has(Feature::Overwrite)
+                || any(&|case| case.message.overwrite.is_some() || is_set(case, "overwrite")),
             "{name}: no overwrite request"
         );
-        let is_unicode = |case: &cases::RequestCase| case.message.text.as_ref().is_some_and(|t| !t.is_ascii());
+        let is_unicode =
+            |case: &cases::RequestCase| case.message.text.as_ref().is_some_and(|t| !t.is_ascii());
         assert!(!has(Feature::Unicode) || any(&is_unicode), "{name}: no request beyond ASCII");
-        let is_long = |case: &cases::RequestCase| case.message.text.as_ref().is_some_and(|t| t.chars().count() > 160);
+        let is_long =
+            |case: &cases::RequestCase| case.message.text.as_ref().is_some_and(|t| t.chars().count() > 160);
         assert!(any(&is_long), "{name}: no request of several segments");
     }
 }

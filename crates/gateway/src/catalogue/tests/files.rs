@@ -66,13 +66,17 @@ fn a_right_file_is_a_plugin_with_its_fields_and_those_that_all_have() {
 
 #[test]
 fn flash_and_overwrite_are_shown_where_the_provider_has_them_and_only_there() {
-    let with = RIGHT
-        .replacen("\"unicode\"]", "\"unicode\", \"flash\", \"overwrite\"]", 1)
-        .replacen("from = \"{sender}\"", "from = \"{sender}\", f = \"{flash}\", o = \"{overwrite_type}\"", 1);
+    let with = RIGHT.replacen("\"unicode\"]", "\"unicode\", \"flash\", \"overwrite\"]", 1).replacen(
+        "from = \"{sender}\"",
+        "from = \"{sender}\", f = \"{flash}\", o = \"{overwrite_type}\"",
+        1,
+    );
     let plugin = CataloguePlugin::parse("test.toml", &with).unwrap();
     let labels: Vec<&str> = plugin.fields().iter().map(|field| &*field.label).collect();
     let place = |label| labels.iter().position(|l| *l == label);
-    assert!(place("Use Proxy") < place("Use Flash SMS") && place("Use Flash SMS") < place("Use Overwrite SMS"));
+    assert!(
+        place("Use Proxy") < place("Use Flash SMS") && place("Use Flash SMS") < place("Use Overwrite SMS")
+    );
 }
 
 #[test]
@@ -105,7 +109,12 @@ fn a_wrong_file_is_refused_with_its_line_and_a_reason() {
         ("id = \"/id\"", "id = \"regex:(\"", 35, "pattern"),
         ("id = \"/id\"", "id = \"/id\"\neach = \"list\"", 36, "place in JSON"),
         ("[answer]\n", "[[error]]\nclass = \"refused\"\ndetail = \"x\"\n[answer]\n", 34, "status"),
-        ("[answer]\n", "[[error]]\nstatus = [4]\nclass = \"refused\"\ndetail = \"x\"\n[answer]\n", 35, "three digits"),
+        (
+            "[answer]\n",
+            "[[error]]\nstatus = [4]\nclass = \"refused\"\ndetail = \"x\"\n[answer]\n",
+            35,
+            "three digits",
+        ),
         ("[answer]\n", "[[error]]\nstatus = [400]\nclass = \"bad\"\ndetail = \"x\"\n[answer]\n", 36, "bad"),
     ] {
         let (found, why) = error(from, to);

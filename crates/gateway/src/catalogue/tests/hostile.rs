@@ -18,7 +18,9 @@ fn mutations(body: &str) -> Vec<String> {
         }
     }
     if let Ok(json) = serde_json::from_str::<Value>(body) {
-        for other in [Value::Null, Value::Array(vec![]), Value::Bool(true), Value::from(-1), "15550100199".into()] {
+        for other in
+            [Value::Null, Value::Array(vec![]), Value::Bool(true), Value::from(-1), "15550100199".into()]
+        {
             found.push(replaced(&json, &other).to_string());
         }
         found.push(Value::Array(vec![json.clone(); 300]).to_string());
@@ -42,9 +44,9 @@ fn garbage() -> Vec<String> {
 fn replaced(json: &Value, other: &Value) -> Value {
     match json {
         Value::Array(list) => Value::Array(list.iter().map(|entry| replaced(entry, other)).collect()),
-        Value::Object(entries) => {
-            Value::Object(entries.iter().map(|(name, entry)| (name.clone(), replaced(entry, other))).collect())
-        }
+        Value::Object(entries) => Value::Object(
+            entries.iter().map(|(name, entry)| (name.clone(), replaced(entry, other))).collect(),
+        ),
         _ => other.clone(),
     }
 }
@@ -58,7 +60,8 @@ fn no_hostile_answer_is_a_panic_a_false_success_or_tells_a_number() {
         let is_by_status = rule.success.is_empty() && rule.id.is_none();
         let bodies: Vec<String> = cases.answer.iter().map(|case| case.body.clone()).collect();
         let mutated = bodies.iter().flat_map(|body| mutations(body)).map(|body| (body, &[200, 400][..]));
-        let garbage = garbage().into_iter().map(|body| (body, &[100, 200, 202, 302, 401, 404, 429, 503, 504, 999][..]));
+        let garbage =
+            garbage().into_iter().map(|body| (body, &[100, 200, 202, 302, 401, 404, 429, 503, 504, 999][..]));
         for (body, statuses) in mutated.chain(garbage) {
             for status in statuses.iter().copied() {
                 for end in [BodyEnd::Whole, BodyEnd::CutOff, BodyEnd::Broken] {
@@ -95,12 +98,19 @@ fn no_hostile_call_is_a_panic_or_too_many_receipts() {
         for case in &cases.receipt {
             let headers = super::conformance::header_map(&case.headers);
             for text in mutations(&case.body).into_iter().chain(mutations(&case.query)).chain(garbage()) {
-                for (query, body) in [(text.as_str(), ""), ("", text.as_str()), (text.as_str(), text.as_str())] {
-                    let callback = Callback { method: &case.method, query, headers: &headers, body: body.as_bytes() };
+                for (query, body) in
+                    [(text.as_str(), ""), ("", text.as_str()), (text.as_str(), text.as_str())]
+                {
+                    let callback =
+                        Callback { method: &case.method, query, headers: &headers, body: body.as_bytes() };
                     if let Ok(received) = exchange.receive(&callback) {
                         assert!(received.receipts.len() <= 1_000, "{}", plugin.name());
                         for receipt in received.receipts {
-                            assert!(receipt.candidates.iter().all(|id| id.len() <= 1_024), "{}", plugin.name());
+                            assert!(
+                                receipt.candidates.iter().all(|id| id.len() <= 1_024),
+                                "{}",
+                                plugin.name()
+                            );
                         }
                     }
                 }
@@ -122,8 +132,12 @@ fn a_changed_octet_breaks_a_signed_call() {
             let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &case.settings), true);
             let headers = super::conformance::header_map(&case.headers);
             let changed = format!("{}&a=b", case.body);
-            let callback =
-                Callback { method: &case.method, query: &case.query, headers: &headers, body: changed.as_bytes() };
+            let callback = Callback {
+                method: &case.method,
+                query: &case.query,
+                headers: &headers,
+                body: changed.as_bytes(),
+            };
             assert_eq!(
                 exchange.receive(&callback).err(),
                 Some(crate::CallbackError::Forbidden),

@@ -2,8 +2,8 @@
 
 use crate::catalogue::digest::{self, Algorithm};
 use crate::catalogue::plugin::CataloguePlugin;
-use crate::{Callback, CallbackError, Plugin as _, validate};
 use crate::http::Exchange as _;
+use crate::{Callback, CallbackError, Plugin as _, validate};
 use reqwest::header::HeaderMap;
 use serde_json::json;
 
@@ -38,7 +38,8 @@ fn twilios_published_example_is_right_and_no_other_is() {
     let plugin = plugin(
         "scheme = \"hmac-sha1\"\nsign = \"{url}{sorted_params}\"\nat = \"header:X-Twilio-Signature\"\nencoding = \"base64\"\n",
     );
-    let body = "CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212&Caller=%2B14158675309";
+    let body =
+        "CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212&Caller=%2B14158675309";
     let (address, query) = ("https://mycompany.com/myapp.php", "foo=1&bar=2");
     let signature = ("x-twilio-signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
     assert_eq!(receive(&plugin, "12345", address, query, signature, body), Ok(1));
@@ -84,7 +85,8 @@ fn a_json_web_token_is_checked_with_the_rules_algorithm_and_the_bodys_hash() {
         let mac = digest::base64(&mac).replace('+', "-").replace('/', "_");
         format!("Bearer {signed}.{}", mac.trim_end_matches('='))
     };
-    let check = |token: &str| receive(&plugin, "secret", "https://a.example/r", "", ("authorization", token), body);
+    let check =
+        |token: &str| receive(&plugin, "secret", "https://a.example/r", "", ("authorization", token), body);
     let hs256 = r#"{"alg":"HS256","typ":"JWT"}"#;
     assert_eq!(check(&token("secret", hs256, body)), Ok(1));
     assert_eq!(check(&token("other", hs256, body)), Err(CallbackError::Forbidden));
@@ -106,7 +108,9 @@ fn a_json_web_token_is_checked_with_the_rules_algorithm_and_the_bodys_hash() {
 #[test]
 fn without_a_key_the_address_is_the_proof() {
     let plugin = plugin("scheme = \"secret\"\nat = \"header:X-Secret\"\n");
-    let check = |key, given| receive(&plugin, key, "https://a.example/r", "", ("x-secret", given), "CallSid=1&Digits=1234");
+    let check = |key, given| {
+        receive(&plugin, key, "https://a.example/r", "", ("x-secret", given), "CallSid=1&Digits=1234")
+    };
     assert_eq!(check("right", "right"), Ok(1));
     assert_eq!(check("right", "wrong"), Err(CallbackError::Forbidden));
 }

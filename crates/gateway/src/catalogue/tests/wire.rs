@@ -133,7 +133,8 @@ async fn the_balance_is_asked_for_and_read() {
 #[tokio::test]
 async fn the_network_guard_judges_the_api_address_too() {
     let plugin = CataloguePlugin::parse("test.toml", RIGHT).unwrap();
-    let settings = validate(plugin.fields(), &json!({"key": "k", "api_address": "http://127.0.0.1:9"})).unwrap();
+    let settings =
+        validate(plugin.fields(), &json!({"key": "k", "api_address": "http://127.0.0.1:9"})).unwrap();
     let gateway = plugin.build(&settings, &Environment::default()).unwrap();
     let outcome = Bench::of(gateway).send(message("hi")).await;
     assert_eq!(outcome.class, textgate_sms::OutcomeClass::Refused);
@@ -143,7 +144,9 @@ async fn the_network_guard_judges_the_api_address_too() {
 #[test]
 fn an_api_address_is_scheme_host_and_port() {
     let plugin = CataloguePlugin::parse("test.toml", RIGHT).unwrap();
-    for wrong in ["api.example.com", "ftp://a", "https://a/path", "https://u:p@a", "https://a/?q=1", "https://a/#f"] {
+    for wrong in
+        ["api.example.com", "ftp://a", "https://a/path", "https://u:p@a", "https://a/?q=1", "https://a/#f"]
+    {
         let settings = validate(plugin.fields(), &json!({"key": "k", "api_address": wrong})).unwrap();
         let problems = plugin.check(&settings);
         assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");
