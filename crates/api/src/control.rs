@@ -187,8 +187,7 @@ struct ServerStatus {
 
 async fn apply(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    // A manifest may hold as many virtual servers as a batch holds messages.
-    let bytes = body::read(&parts.headers, body, api.options.batch_body, api.options.body_time).await?;
+    let bytes = body::read(&parts.headers, body, api.options.manifest_body, api.options.body_time).await?;
     let Applying { manifest, dry_run } = body::parse(&bytes, &APPLYING)?;
     let applied = api.dispatch.apply(&access.actor, manifest, dry_run.unwrap_or_default()).await?;
     Ok(answer::json(StatusCode::OK, &applied))

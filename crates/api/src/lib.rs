@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod api_keys;
+mod balance;
 mod batch;
 mod body;
 mod control;

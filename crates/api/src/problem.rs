@@ -75,6 +75,8 @@ problem_types! {
         "An Idempotency-Key stands for one request. Use a new key for a new message, and the same key only to repeat the same request.",
     RateLimited = "rate-limited" TOO_MANY_REQUESTS "Too many requests"
         "This API key has a limit of requests a second. Repeat the request after the seconds in Retry-After.",
+    ProviderUnavailable = "provider-unavailable" BAD_GATEWAY "The provider gave no answer of use"
+        "A gateway's provider was asked and did not answer, or refused. The detail says why; correct the gateway's settings, or repeat the request later.",
     Busy = "busy" SERVICE_UNAVAILABLE "Too much is waiting"
         "More waits than the server takes. Nothing was kept or charged; repeat the request after the seconds in Retry-After.",
     StoreUnavailable = "store-unavailable" SERVICE_UNAVAILABLE "The store is not available"

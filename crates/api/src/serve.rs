@@ -106,8 +106,9 @@ async fn accept_all<L: Listener>(
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
         // What is read ahead and written behind, per connection: room for a head and a good part of a body.
-        .max_buf_size((4 * limits.header_bytes).max(LEAST_BUFFER))
-        .pipeline_flush(true);
+        .max_buf_size((4 * limits.header_bytes).max(LEAST_BUFFER));
+    // Not `pipeline_flush`: with it, hyper holds an answer back while anything unread is left of the peer's, and a refusal of a
+    // head or body that was not read to its end would never leave.
     let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();

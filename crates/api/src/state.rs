@@ -15,6 +15,8 @@ pub struct ApiOptions {
     pub metrics: bool,
     /// Largest body of `POST /v1/messages/batch` (bytes).
     pub batch_body: usize,
+    /// Largest manifest on the control socket (bytes): more than `textgate apply` reads from a file.
+    pub manifest_body: usize,
     /// Largest body of everything else (bytes).
     pub body: usize,
     /// How long a body may take to arrive.
@@ -23,7 +25,13 @@ pub struct ApiOptions {
 
 impl Default for ApiOptions {
     fn default() -> Self {
-        Self { metrics: true, batch_body: 1 << 20, body: 64 << 10, body_time: Duration::from_secs(10) }
+        Self {
+            metrics: true,
+            batch_body: 1 << 20,
+            manifest_body: 64 << 20,
+            body: 64 << 10,
+            body_time: Duration::from_secs(10),
+        }
     }
 }
 

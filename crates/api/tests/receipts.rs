@@ -10,7 +10,7 @@ use textgate_api::{ApiOptions, HttpLimits, router, serve};
 use textgate_dispatch::{Dispatch, Limits, Parts, Request, What};
 use textgate_gateway::{Environment, NetworkGuard, Plugins, catalogue};
 use textgate_sms::{Kind, MessageId, MessageState, VsId};
-use textgate_store::{Sealer, SqliteOptions, SqliteStore};
+use textgate_store::{Role, Sealer, SqliteOptions, SqliteStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -60,6 +60,11 @@ impl Bench {
             let mut next = 1;
             while let Ok((mut stream, _)) = provider.accept().await {
                 while let Some(request) = read_http(&mut stream).await {
+                    if request.starts_with("GET /account/get-balance?") {
+                        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"value\":10.5}";
+                        let _ = stream.write_all(answer.as_bytes()).await;
+                        continue;
+                    }
                     // Two segments get an id each; ids have leading zeros, as Vonage's do.
                     let segments = if request.contains("text=long") { 2 } else { 1 };
                     let ids: Vec<Value> = (next..next + segments)
@@ -238,4 +243,21 @@ async fn what_is_no_receipt_address_or_no_receipt_is_refused() {
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     let put = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     assert!(bench.call(put).await.starts_with("HTTP/1.1 405 "));
+}
+
+#[tokio::test]
+async fn the_balance_of_a_gateway_is_the_providers() {
+    let bench = Bench::new(None).await;
+    let key = bench.dispatch.put_api_key("test", VsId::ROOT, "app", None, Role::Full, None).await.unwrap();
+    let ask = |name: &str| {
+        bench.call(format!(
+            "GET /v1/sms-settings/gateways/{name}/balance HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
+        ))
+    };
+    let answer = ask("main").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(r#"{"amount":10.5,"unit":"EUR"}"#),
+        "{answer}"
+    );
+    assert!(ask("other").await.starts_with("HTTP/1.1 404 "));
 }

@@ -233,13 +233,35 @@ impl Engine {
         self.sealer.seal(Purpose::Settings, u64::from(id.0), plain.as_bytes())
     }
 
-    /// Tells whoever listens.
+    /// Tells whoever listens, and the log at `debug`.
     pub(crate) fn tell(&self, id: MessageId, vs: VsId, what: impl FnOnce() -> What) {
-        if self.happenings.receiver_count() > 0 {
+        let (is_logged, is_heard) =
+            (tracing::enabled!(tracing::Level::DEBUG), self.happenings.receiver_count() > 0);
+        if !is_logged && !is_heard {
+            return;
+        }
+        let what = what();
+        if is_logged {
+            log(id, vs, &what);
+        }
+        if is_heard {
             let (at_ms, at) = (self.clock.now_ms(), self.clock.now());
-            let happening = Happening { id, vs, at_ms, at, what: what() };
+            let happening = Happening { id, vs, at_ms, at, what };
             // An error says only that the last listener has just gone.
             let _ = self.happenings.send(Arc::new(happening));
+        }
+    }
+}
+
+/// One step of a message's way: by its id, and never with its number or text.
+fn log(id: MessageId, vs: VsId, what: &What) {
+    match what {
+        What::Accepted => tracing::debug!(message = %id, virtual_server = vs.0, "accepted"),
+        What::Attempt { gateway, class, detail } => {
+            tracing::debug!(message = %id, virtual_server = vs.0, gateway, outcome = class.name(), detail, "attempt");
+        }
+        What::State(state) => {
+            tracing::debug!(message = %id, virtual_server = vs.0, state = state.name(), "changed");
         }
     }
 }

@@ -27,6 +27,6 @@ mod words;
 mod work;
 
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
-pub use front::CallbackRefusal;
+pub use front::{BalanceRefusal, CallbackRefusal};
 pub use metrics::Metrics;
 pub use words::*;

@@ -247,13 +247,25 @@ impl Settings {
 
 /// Checks settings against a plugin's fields. Gives them back complete and in one form, or every problem at once.
 pub fn validate(fields: &[Field], settings: &Value) -> Result<Settings, Vec<Problem>> {
+    match examine(fields, settings) {
+        (settings, problems) if problems.is_empty() => Ok(settings),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// Checks settings against a plugin's fields. Gives back what is right of them, without the fields that are wrong, and every
+/// problem.
+pub(crate) fn examine(fields: &[Field], settings: &Value) -> (Settings, Vec<Problem>) {
+    let mut problems = Vec::new();
     let empty = Map::new();
     let given = match settings {
         Value::Object(given) => given,
         Value::Null => &empty,
-        _ => return Err(vec![Problem::new("", "settings are an object of field names and values")]),
+        _ => {
+            problems.push(Problem::new("", "settings are an object of field names and values"));
+            return (Settings::default(), problems);
+        }
     };
-    let mut problems = Vec::new();
     for name in given.keys().filter(|name| !fields.iter().any(|f| f.name == **name)) {
         let known: Vec<&str> = fields.iter().map(|f| &*f.name).collect();
         let name: String = name.chars().take(64).collect();
@@ -289,7 +301,7 @@ pub fn validate(fields: &[Field], settings: &Value) -> Result<Settings, Vec<Prob
             problems.push(Problem::new(&*field.name, format!("enter {}", field.label)));
         }
     }
-    if problems.is_empty() { Ok(Settings(valid)) } else { Err(problems) }
+    (Settings(valid), problems)
 }
 
 fn join(field: &str, problem: Problem) -> Problem {

@@ -1,8 +1,9 @@
 //! A kind of gateway, and the list of all kinds.
 
-use crate::{Feature, Field, Gateway, Problem, Settings, Source, validate};
+use crate::{Feature, Field, Gateway, Problem, Settings, Source, fields};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A kind of gateway: data first (its fields), then how one is built from settings.
@@ -19,7 +20,7 @@ pub trait Plugin: Send + Sync + 'static {
     /// What the field list cannot say, such as two settings that exclude each other.
     fn check(&self, settings: &Settings) -> Vec<Problem>;
 
-    /// A gateway from settings that passed [`validate`] and [`check`](Self::check). No I/O happens yet.
+    /// A gateway from settings that passed [`validate`](crate::validate) and [`check`](Self::check). No I/O happens yet.
     fn build(&self, settings: &Settings, environment: &Environment) -> Result<Arc<dyn Gateway>, BuildError>;
 
     /// What is known of the provider, for a preconfigured one.
@@ -96,10 +97,43 @@ impl Plugins {
             let message = format!("no plugin is called {plugin:?}; choose one of: {}", names.join(", "));
             return Err(vec![Problem::new("", message)]);
         };
-        let settings = validate(found.fields(), settings)?;
-        match found.check(&settings) {
-            problems if problems.is_empty() => Ok(settings),
-            problems => Err(problems),
+        let (settings, mut problems) = fields::examine(found.fields(), settings);
+        // What is wrong with a field by itself is said already, and what it does beside others cannot be told then.
+        let told: HashSet<String> =
+            problems.iter().map(|problem| field_of(&problem.path).to_owned()).collect();
+        if !told.contains("") {
+            let together = found.check(&settings).into_iter();
+            problems.extend(together.filter(|problem| !told.contains(field_of(&problem.path))));
         }
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+}
+
+/// The field of a problem's path: `parameters` of `parameters[2].name`.
+fn field_of(path: &str) -> &str {
+    path.split(['[', '.']).next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GenericHttpPlugin, Plugins};
+    use serde_json::json;
+
+    #[test]
+    fn what_is_wrong_with_fields_and_what_is_wrong_between_them_is_told_at_once() {
+        let plugins = Plugins::new(vec![Arc::new(GenericHttpPlugin::new())]);
+        let paths = |settings: Value| -> Vec<String> {
+            let problems = plugins.check("generic-http", &settings).err().unwrap();
+            problems.into_iter().map(|problem| problem.path).collect()
+        };
+        let settings = json!({
+            "url": "http://h/?a=1&b=2", "destination_parameter": "to", "message_parameter": "text", "colour": "red",
+            "timeout_s": 0, "use_proxy": true, "proxy_url": "ftp://p",
+        });
+        assert_eq!(paths(settings), ["colour", "timeout_s", "url", "proxy_url"]);
+        // A field that is missing is not also wrong.
+        assert_eq!(paths(json!({"destination_parameter": "to", "message_parameter": "text"})), ["url"]);
+        assert_eq!(paths(json!("x")), [""]);
     }
 }

@@ -4,6 +4,7 @@
 //! is outside.
 
 mod api_keys;
+mod balance;
 mod callbacks;
 mod credits;
 mod draft;
@@ -16,6 +17,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;
 
 use crate::dispatch::Dispatch;

@@ -1,0 +1,23 @@
+//! The program as its users meet it: the real binary, real sockets, real files; simulated phones.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test ends where something is not so
+
+mod kit;
+
+mod change;
+mod cli;
+mod crash;
+mod demo;
+mod docs;
+mod failover;
+mod full_disk;
+mod hostile;
+mod interop;
+mod network;
+mod observe;
+mod overload;
+mod pace;
+mod priority;
+mod secrets;
+mod send;
+mod tenants;
