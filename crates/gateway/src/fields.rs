@@ -237,6 +237,14 @@ impl Settings {
         if applies(field, &self.0) { self.0.get(name) } else { None }
     }
 
+    /// Whether no field is wrong (and so left out), and none that is required is missing.
+    pub(crate) fn is_complete(&self, fields: &[Field]) -> bool {
+        fields.iter().all(|field| match self.0.get(&*field.name) {
+            None => false,
+            Some(value) => !(field.required && applies(field, &self.0) && is_blank(value)),
+        })
+    }
+
     /// All of it as JSON, secrets in clear: for sealed storage and nothing else.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
@@ -293,15 +301,21 @@ pub(crate) fn examine(fields: &[Field], settings: &Value) -> (Settings, Vec<Prob
     for field in fields.iter().filter(|f| f.required && applies(f, &valid)) {
         let is_missing = match valid.get(&*field.name) {
             None => false, // it was given and wrong: said above
-            Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty(),
-            Some(_) => false,
+            Some(value) => is_blank(value),
         };
         if is_missing {
             problems.push(Problem::new(&*field.name, format!("enter {}", field.label)));
         }
     }
     (Settings(valid), problems)
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    }
 }
 
 fn join(field: &str, problem: Problem) -> Problem {

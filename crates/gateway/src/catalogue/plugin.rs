@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use textgate_sms::{Kind, MessageId, PhoneNumber, VsId};
 
 /// A preconfigured provider.
+#[derive(Clone)]
 pub struct CataloguePlugin {
     pub(super) file: Arc<ProviderFile>,
     pub(super) fields: Arc<[Field]>,
@@ -98,7 +99,7 @@ impl Plugin for CataloguePlugin {
         match self.exchange(settings, None) {
             Err(problem) => problems.push(problem),
             // A message that is never sent shows whether these settings make a request at all.
-            Ok(exchange) if problems.is_empty() => {
+            Ok(exchange) if problems.is_empty() && settings.is_complete(&self.fields) => {
                 let call = if exchange.wants_token() {
                     exchange
                         .token_call_at(&Moment::now())

@@ -4,11 +4,12 @@ use super::cases::{self, AnswerCase, Expected, ReceiptCase};
 use crate::catalogue::exchange::CatalogueExchange;
 use crate::catalogue::file::Feature;
 use crate::http::{Answer, BodyEnd, Call, Exchange as _};
-use crate::{Callback, CallbackError, Outcome, Plugin as _, canonical_id, validate};
+use crate::{Callback, CallbackError, Outcome, Plugin as _, Plugins, canonical_id};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub fn header_map(headers: &BTreeMap<String, String>) -> HeaderMap {
     let mut map = HeaderMap::new();
@@ -180,10 +181,8 @@ fn settings_that_a_provider_refuses_are_refused_by_their_fields() {
         for case in &cases.refused {
             let mut all = cases.settings.clone();
             all.extend(case.settings.clone());
-            let problems = match validate(plugin.fields(), &Value::Object(all)) {
-                Ok(settings) => plugin.check(&settings),
-                Err(problems) => problems,
-            };
+            let plugins = Plugins::new(vec![Arc::new(plugin.clone())]);
+            let problems = plugins.check(plugin.name(), &Value::Object(all)).err().unwrap_or_default();
             let paths: Vec<String> = problems.into_iter().map(|problem| problem.path).collect();
             assert_eq!(paths, case.paths, "{}", plugin.name());
         }
