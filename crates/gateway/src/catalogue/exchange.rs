@@ -117,6 +117,11 @@ impl Exchange for CatalogueExchange {
         if plan.encoding != "gsm7" && !self.has(Feature::Unicode) {
             return Err(PlanError("this provider takes only the characters of GSM 03.38".into()));
         }
+        if let Some(most) = self.file.max_characters
+            && text.chars().count() > most
+        {
+            return Err(PlanError(format!("this provider takes at most {most} characters; shorten the text")));
+        }
         Ok(plan)
     }
 

@@ -39,6 +39,9 @@ pub(crate) struct ProviderFile {
     pub note: Option<String>,
     /// Where its facts are from.
     pub source: Vec<Spanned<Source>>,
+    /// Most characters that it takes as one text.
+    #[serde(default)]
+    pub max_characters: Option<usize>,
     /// How it wants phone numbers.
     #[serde(default)]
     pub number: NumberFormat,

@@ -142,6 +142,18 @@ async fn the_network_guard_judges_the_api_address_too() {
 }
 
 #[test]
+fn what_the_provider_cannot_carry_is_refused_before_it_is_charged() {
+    let short = RIGHT.replacen("countries", "max_characters = 200\ncountries", 1);
+    let plan = |text: &str, message: &str| gateway(text, "", json!({})).plan(message);
+    let segments = |plan: crate::Plan| (plan.segments, plan.encoding);
+    assert_eq!(plan(&short, &"a".repeat(200)).map(segments), Ok((2, "gsm7")));
+    assert!(plan(&short, &"a".repeat(201)).unwrap_err().0.contains("200 characters"));
+    assert_eq!(plan(RIGHT, "gültig – 😀").map(segments), Ok((1, "ucs2")));
+    let plain = RIGHT.replacen(", \"unicode\"]", "]", 1);
+    assert!(plan(&plain, "gültig").is_ok() && plan(&plain, "gültig –").unwrap_err().0.contains("GSM 03.38"));
+}
+
+#[test]
 fn an_api_address_is_scheme_host_and_port() {
     let plugin = CataloguePlugin::parse("test.toml", RIGHT).unwrap();
     for wrong in
