@@ -120,7 +120,9 @@ impl Exchange for CatalogueExchange {
         if let Some(most) = self.file.max_characters
             && text.chars().count() > most
         {
-            return Err(PlanError(format!("this provider takes at most {most} characters; shorten the text")));
+            return Err(PlanError(format!(
+                "this provider takes at most {most} characters; shorten the text"
+            )));
         }
         Ok(plan)
     }

@@ -1,8 +1,9 @@
 //! One test over every file: its requests byte for byte, its answers by their outcomes, its receipts by their states.
 
-use super::cases::{self, AnswerCase, Expected, ReceiptCase};
+use super::cases::{self, AnswerCase, Cases, Expected, ReceiptCase};
 use crate::catalogue::exchange::CatalogueExchange;
 use crate::catalogue::file::Feature;
+use crate::catalogue::plugin::CataloguePlugin;
 use crate::http::{Answer, BodyEnd, Call, Exchange as _};
 use crate::{Callback, CallbackError, Outcome, Plugin as _, Plugins, canonical_id};
 use reqwest::StatusCode;
@@ -44,92 +45,98 @@ fn outcome(exchange: &CatalogueExchange, case: &AnswerCase) -> Outcome {
 
 #[test]
 fn every_provider_sends_its_golden_requests_byte_for_byte() {
-    for (plugin, cases) in cases::all() {
-        assert!(!cases.request.is_empty(), "{}: no request", plugin.name());
-        for case in &cases.request {
-            let settings = cases::settings(plugin, cases, &case.settings);
-            let exchange = cases::exchange(plugin, &settings, case.callback);
-            let moment = cases::moment();
-            let submission = cases::submission(&case.message, &moment);
-            let token = exchange.wants_token().then_some("golden-token");
-            let what = format!("{}, {}", plugin.name(), case.name);
-            assert_call(&what, exchange.call_at(&submission, token, &moment), &case.expect);
-        }
-        let settings = cases::settings(plugin, cases, &Map::new());
-        let exchange = cases::exchange(plugin, &settings, true);
-        assert_eq!(exchange.wants_token(), cases.token.is_some(), "{}: token", plugin.name());
-        if let Some(expected) = &cases.token {
-            assert_call(plugin.name(), exchange.token_call_at(&cases::moment()), expected);
-        }
-        assert_eq!(exchange.has_balance(), cases.balance.is_some(), "{}: balance", plugin.name());
-        if let Some(case) = &cases.balance {
-            let token = exchange.wants_token().then_some("golden-token");
-            assert_call(plugin.name(), exchange.balance_call_at(token, &cases::moment()), &case.expect);
-        }
+    cases::all().iter().for_each(|(plugin, cases)| requests(plugin, cases));
+}
+
+pub fn requests(plugin: &CataloguePlugin, cases: &Cases) {
+    assert!(!cases.request.is_empty(), "{}: no request", plugin.name());
+    for case in &cases.request {
+        let settings = cases::settings(plugin, cases, &case.settings);
+        let exchange = cases::exchange(plugin, &settings, case.callback);
+        let moment = cases::moment();
+        let submission = cases::submission(&case.message, &moment);
+        let token = exchange.wants_token().then_some("golden-token");
+        let what = format!("{}, {}", plugin.name(), case.name);
+        assert_call(&what, exchange.call_at(&submission, token, &moment), &case.expect);
+    }
+    let settings = cases::settings(plugin, cases, &Map::new());
+    let exchange = cases::exchange(plugin, &settings, true);
+    assert_eq!(exchange.wants_token(), cases.token.is_some(), "{}: token", plugin.name());
+    if let Some(expected) = &cases.token {
+        assert_call(plugin.name(), exchange.token_call_at(&cases::moment()), expected);
+    }
+    assert_eq!(exchange.has_balance(), cases.balance.is_some(), "{}: balance", plugin.name());
+    if let Some(case) = &cases.balance {
+        let token = exchange.wants_token().then_some("golden-token");
+        assert_call(plugin.name(), exchange.balance_call_at(token, &cases::moment()), &case.expect);
     }
 }
 
 #[test]
 fn every_golden_answer_has_its_outcome() {
-    for (plugin, cases) in cases::all() {
-        let settings = cases::settings(plugin, cases, &Map::new());
-        let exchange = cases::exchange(plugin, &settings, true);
-        let mut is_sent_once = false;
-        for case in &cases.answer {
-            let what = format!("{}, {}", plugin.name(), case.name);
-            let outcome = outcome(&exchange, case);
-            assert_eq!(outcome.class, case.class, "{what}: {}", outcome.detail);
-            let ids: Vec<&str> = outcome.provider_ids.iter().map(|id| &**id).collect();
-            assert_eq!(ids, case.ids, "{what}: ids");
-            let wait = outcome.retry_after.map(|wait| wait.as_secs());
-            assert_eq!(wait, case.retry_after_s, "{what}: retry after");
-            if let Some(part) = &case.detail {
-                assert!(outcome.detail.contains(part), "{what}: {}", outcome.detail);
-            }
-            if let Some(sent) = case.sent {
-                assert_eq!(outcome.segments_sent, sent, "{what}: segments sent");
-            }
-            is_sent_once |= outcome.class == textgate_sms::OutcomeClass::Sent;
+    cases::all().iter().for_each(|(plugin, cases)| answers(plugin, cases));
+}
+
+pub fn answers(plugin: &CataloguePlugin, cases: &Cases) {
+    let settings = cases::settings(plugin, cases, &Map::new());
+    let exchange = cases::exchange(plugin, &settings, true);
+    let mut is_sent_once = false;
+    for case in &cases.answer {
+        let what = format!("{}, {}", plugin.name(), case.name);
+        let outcome = outcome(&exchange, case);
+        assert_eq!(outcome.class, case.class, "{what}: {}", outcome.detail);
+        let ids: Vec<&str> = outcome.provider_ids.iter().map(|id| &**id).collect();
+        assert_eq!(ids, case.ids, "{what}: ids");
+        let wait = outcome.retry_after.map(|wait| wait.as_secs());
+        assert_eq!(wait, case.retry_after_s, "{what}: retry after");
+        if let Some(part) = &case.detail {
+            assert!(outcome.detail.contains(part), "{what}: {}", outcome.detail);
         }
-        assert!(is_sent_once, "{}: no golden success", plugin.name());
+        if let Some(sent) = case.sent {
+            assert_eq!(outcome.segments_sent, sent, "{what}: segments sent");
+        }
+        is_sent_once |= outcome.class == textgate_sms::OutcomeClass::Sent;
     }
+    assert!(is_sent_once, "{}: no golden success", plugin.name());
 }
 
 #[test]
 fn every_golden_receipt_has_its_state() {
-    for (plugin, cases) in cases::all() {
-        let has_receipts = plugin.file.receipt.is_some();
-        assert_eq!(has_receipts, !cases.receipt.is_empty(), "{}: receipt cases", plugin.name());
-        for case in &cases.receipt {
-            let what = format!("{}, {}", plugin.name(), case.name);
-            let settings = cases::settings(plugin, cases, &case.settings);
-            let exchange = cases::exchange(plugin, &settings, true);
-            let received = receive(&exchange, case);
-            match &case.refused {
-                Some(refused) => {
-                    let error = received.err().unwrap_or_else(|| panic!("{what}: it was taken"));
-                    let expected = match refused.as_str() {
-                        "forbidden" => CallbackError::Forbidden,
-                        "malformed" => CallbackError::Malformed,
-                        other => panic!("{what}: {other}"),
-                    };
-                    assert_eq!(error, expected, "{what}");
+    cases::all().iter().for_each(|(plugin, cases)| receipts(plugin, cases));
+}
+
+pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
+    let has_receipts = plugin.file.receipt.is_some();
+    assert_eq!(has_receipts, !cases.receipt.is_empty(), "{}: receipt cases", plugin.name());
+    for case in &cases.receipt {
+        let what = format!("{}, {}", plugin.name(), case.name);
+        let settings = cases::settings(plugin, cases, &case.settings);
+        let exchange = cases::exchange(plugin, &settings, true);
+        let received = receive(&exchange, case);
+        match &case.refused {
+            Some(refused) => {
+                let error = received.err().unwrap_or_else(|| panic!("{what}: it was taken"));
+                let expected = match refused.as_str() {
+                    "forbidden" => CallbackError::Forbidden,
+                    "malformed" => CallbackError::Malformed,
+                    other => panic!("{what}: {other}"),
+                };
+                assert_eq!(error, expected, "{what}");
+            }
+            None => {
+                let received = received.unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(received.receipts.len(), case.expect.len(), "{what}: how many");
+                for (receipt, expected) in received.receipts.iter().zip(&case.expect) {
+                    assert_eq!(receipt.candidates[0], canonical_id(&expected.id), "{what}: id");
+                    assert_eq!(receipt.state, expected.state, "{what}: state");
+                    assert_eq!(receipt.error.as_deref(), expected.error.as_deref(), "{what}: error");
+                    let to = receipt.number.map(|number| number.to_string());
+                    assert_eq!(to, expected.to, "{what}: to");
                 }
-                None => {
-                    let received = received.unwrap_or_else(|error| panic!("{what}: {error}"));
-                    assert_eq!(received.receipts.len(), case.expect.len(), "{what}: how many");
-                    for (receipt, expected) in received.receipts.iter().zip(&case.expect) {
-                        assert_eq!(receipt.candidates[0], canonical_id(&expected.id), "{what}: id");
-                        assert_eq!(receipt.state, expected.state, "{what}: state");
-                        assert_eq!(receipt.error.as_deref(), expected.error.as_deref(), "{what}: error");
-                        let to = receipt.number.map(|number| number.to_string());
-                        assert_eq!(to, expected.to, "{what}: to");
-                    }
-                    let status = case.reply_status.unwrap_or(200);
-                    assert_eq!(received.reply.status, status, "{what}: reply");
-                    if let Some(body) = &case.reply_body {
-                        assert_eq!(&received.reply.body, body, "{what}: reply");
-                    }
+                let status = case.reply_status.unwrap_or(200);
+                assert_eq!(received.reply.status, status, "{what}: reply");
+                if let Some(body) = &case.reply_body {
+                    assert_eq!(&received.reply.body, body, "{what}: reply");
                 }
             }
         }

@@ -153,3 +153,14 @@ fn the_readme_lists_every_value() {
         assert!(readme.contains(about), "{name}: {about}");
     }
 }
+
+#[test]
+fn the_readmes_walk_through_is_true() {
+    let readme = std::fs::read_to_string(super::cases::folder().join("README.md")).unwrap();
+    let mut blocks = readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let plugin = CataloguePlugin::parse("acme.toml", blocks.next().unwrap()).unwrap();
+    let cases = toml::from_str(blocks.next().unwrap()).unwrap();
+    super::conformance::requests(&plugin, &cases);
+    super::conformance::answers(&plugin, &cases);
+    super::conformance::receipts(&plugin, &cases);
+}
