@@ -2,8 +2,8 @@
 
 use super::extract::{Document, Places};
 use super::file::{Answer as AnswerRule, ErrorRow, ProviderFile, StatusRange};
-use crate::Outcome;
 use crate::http::{Answer, BodyEnd, LONGEST_WAIT, retry_after, status_outcome};
+use crate::{Outcome, Submission};
 use serde_json::Value;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -13,7 +13,12 @@ use textgate_sms::OutcomeClass::{Refused, Uncertain};
 const MOST_ENTRIES: usize = 255;
 
 /// The outcome of an answer, by the file's rules.
-pub(super) fn outcome(file: &ProviderFile, answer: &Answer, segments: u8) -> Outcome {
+pub(super) fn outcome(
+    file: &ProviderFile,
+    answer: &Answer,
+    submission: &Submission,
+    segments: u8,
+) -> Outcome {
     let rule = &file.answer;
     let document = Document::new(&answer.headers, &answer.body);
     let items: Vec<Option<&Value>> = match &rule.each {
@@ -28,12 +33,15 @@ pub(super) fn outcome(file: &ProviderFile, answer: &Answer, segments: u8) -> Out
                 || rule.id.as_ref().is_none_or(|id| id_of(&document, id, *item).is_some()))
     };
     let (taken, refused): (Vec<_>, Vec<_>) = items.iter().copied().partition(is_taken);
-    let ids: SmallVec<[Box<str>; 1]> = rule
+    let mut ids: SmallVec<[Box<str>; 1]> = rule
         .id
         .iter()
         .flat_map(|id| taken.iter().filter_map(|item| id_of(&document, id, *item)))
         .map(String::into_boxed_str)
         .collect();
+    if rule.own_id {
+        ids.push(submission.id.to_string().into());
+    }
     if !taken.is_empty() && refused.is_empty() {
         return Outcome::sent(ids, segments);
     }

@@ -206,8 +206,8 @@ impl<'a> Document<'a> {
     }
 
     /// The same for what may be long, such as a signature; what is longer than it has to be is none.
-    pub fn find_long(&self, places: &Places, most: usize) -> Option<String> {
-        places.0.iter().find_map(|place| self.find_one(place, None)).filter(|found| found.len() <= most)
+    pub fn find_long(&self, places: &Places, item: Option<&Value>, most: usize) -> Option<String> {
+        places.0.iter().find_map(|place| self.find_one(place, item)).filter(|found| found.len() <= most)
     }
 
     fn find_one(&self, place: &Place, item: Option<&Value>) -> Option<String> {

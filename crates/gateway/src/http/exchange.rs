@@ -15,8 +15,8 @@ pub(crate) trait Exchange: Send + Sync + 'static {
     /// outcome of its own: the settings make no request of this message.
     fn call(&self, submission: &Submission, token: Option<&str>) -> Result<Call, Outcome>;
 
-    /// What the answer means. `segments`: how many the message has.
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome;
+    /// What the answer to a message means. `segments`: how many the message has.
+    fn outcome(&self, answer: &Answer, submission: &Submission, segments: u8) -> Outcome;
 
     /// Whether the provider wants a token with each request.
     fn wants_token(&self) -> bool {

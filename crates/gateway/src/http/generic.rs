@@ -229,7 +229,7 @@ impl Exchange for GenericExchange {
         Ok(Call { method: Method::GET, url, headers, body: Bytes::new() })
     }
 
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome {
+    fn outcome(&self, answer: &Answer, _: &Submission, segments: u8) -> Outcome {
         if !answer.status.is_success() {
             return status::outcome(answer.status, &answer.headers);
         }

@@ -40,7 +40,8 @@ fn outcome(exchange: &CatalogueExchange, case: &AnswerCase) -> Outcome {
         body: case.body.clone().into_bytes(),
         end: BodyEnd::Whole,
     };
-    exchange.outcome(&answer, case.segments.unwrap_or(1))
+    let message = cases::submission(&cases::MessageCase::default(), &cases::moment());
+    exchange.outcome(&answer, &message, case.segments.unwrap_or(1))
 }
 
 #[test]
