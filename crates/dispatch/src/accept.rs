@@ -85,7 +85,8 @@ impl Engine {
             None => match (prepared.next(), &mut stored) {
                 (Some(message), Ok(stored)) => self.accepted(message, stored.next()),
                 (Some(message), Err(refused)) => {
-                    match message.submission {
+                    // What is answered with 503 must not leave later: on its way already, it is called back while that can be.
+                    match message.submission.or_else(|| self.withdraw(message.id)) {
                         Some(_) => self.dropped(1),
                         None => drop(self.metrics.unacknowledged.inc()),
                     }
@@ -128,12 +129,12 @@ impl Engine {
         let checked = Checked::new(&request, now_ms).map_err(Refusal::Invalid)?;
         let route = view.route(vs).ok_or(Refusal::NotConfigured)?;
         let plan = plan(route, &request.text)?;
-        if !self.take_place() {
+        let kind = request.kind.unwrap_or(Kind::Text);
+        if !self.take_place(kind) {
             return Err(Refusal::Busy);
         }
         let id = self.next_id(now_ms);
         let expires_ms = checked.due_ms.unwrap_or(now_ms) + i64::from(checked.validity_s) * 1000;
-        let kind = request.kind.unwrap_or(Kind::Text);
         let idempotency = request.idempotency_key.as_deref().map(|key| self.idempotency(vs, key, &request));
         let sender: Option<Box<str>> = request.sender.filter(|s| !s.is_empty()).map(String::into_boxed_str);
         let new = NewMessage {

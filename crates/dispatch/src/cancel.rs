@@ -53,7 +53,7 @@ impl Engine {
     }
 
     /// Takes a message out of wherever it waits; `None` where a gateway has it.
-    fn withdraw(&self, id: MessageId) -> Option<Box<Submission>> {
+    pub(crate) fn withdraw(&self, id: MessageId) -> Option<Box<Submission>> {
         let view = self.view.load();
         view.stations.values().find_map(|station| station.withdraw(id)).or_else(|| self.agenda.withdraw(id))
     }

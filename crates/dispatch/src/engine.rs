@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use textgate_gateway::{Environment, Plugins};
-use textgate_sms::{GatewayId, IdSequence, MessageId, VsId};
+use textgate_sms::{GatewayId, IdSequence, Kind, MessageId, VsId};
 use textgate_store::{Change, Credits, Directory, GatewayRecord, Purpose, Sealer, Store, StoreError};
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -107,9 +107,15 @@ impl Engine {
         self.stopping.is_cancelled()
     }
 
-    /// Takes a place among the messages that wait, if there is one.
-    pub(crate) fn take_place(&self) -> bool {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.limits.waiting {
+    /// Takes a place among the messages that wait, if there is one. The last tenth is kept for passcodes, and half of it for
+    /// alerts: a burst of texts must not be what keeps a passcode out.
+    pub(crate) fn take_place(&self, kind: Kind) -> bool {
+        let kept = match kind {
+            Kind::Otp => 0,
+            Kind::Alert => self.limits.waiting / 20,
+            Kind::Text => self.limits.waiting / 10,
+        };
+        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.limits.waiting - kept {
             return true;
         }
         self.dropped(1);

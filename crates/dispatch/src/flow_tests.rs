@@ -292,6 +292,23 @@ async fn a_start_goes_on_with_what_was_not_finished_and_drops_what_is_too_late()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_before_a_start_does_not_lengthen_a_validity() {
+    let before = Bench::stopped(&["a"], std::sync::Arc::default(), Limits::default()).await;
+    // The next one's clock begins where this one's began: an hour earlier.
+    sleep(Duration::from_secs(3600)).await;
+    let otp = Request { kind: Some(Kind::Otp), validity_s: Some(60), ..request() };
+    let id = before.accept_as(otp).await;
+    let after = Bench::stopped(&["a"], std::sync::Arc::clone(&before.store), Limits::default()).await;
+    after.script("a").says(down());
+    after.dispatch.engine.run().await.unwrap();
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!(after.state(id), Expired);
+    after.script("a").says(Health::Up { window: 10 });
+    after.settle().await;
+    assert_eq!(after.script("a").taken(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_on_disk_is_sent_even_where_its_caller_has_gone() {
     let bench = Bench::with(&["a"]).await;
     drop(bench.dispatch.engine.accept(VsId::ROOT, vec![request()]));
@@ -309,6 +326,31 @@ async fn more_than_may_wait_is_refused_and_welcome_again_later() {
     bench.dispatch.engine.run().await.unwrap();
     bench.settle().await;
     assert!(bench.dispatch.accept(VsId::ROOT, vec![request()]).await[0].is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn texts_leave_room_for_passcodes() {
+    let limits = Limits { waiting: 40, ..Limits::default() };
+    let bench = Bench::stopped(&["a"], std::sync::Arc::default(), limits).await;
+    for (kind, expected) in [(Kind::Text, 36), (Kind::Alert, 2), (Kind::Otp, 2)] {
+        let requests = vec![Request { kind: Some(kind), ..request() }; 50];
+        let answers = bench.dispatch.accept(VsId::ROOT, requests).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passcode_that_overtook_a_commit_which_failed_is_called_back() {
+    // Its gateway does not run yet, so it waits in the lane.
+    let bench = Bench::stopped(&["a"], std::sync::Arc::default(), Limits::default()).await;
+    *bench.store.is_full.lock().unwrap() = true;
+    let otp = Request { kind: Some(Kind::Otp), ..request() };
+    let answers = bench.dispatch.accept(VsId::ROOT, vec![otp]).await;
+    assert_eq!(answers[0].as_ref().unwrap_err(), &Refusal::StoreUnavailable);
+    *bench.store.is_full.lock().unwrap() = false;
+    bench.dispatch.engine.run().await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.script("a").taken(), [], "what was refused does not leave");
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,7 @@ impl Engine {
             Some(payer) => view.server(*payer).and_then(|server| server.parent),
         };
         let gateways_of = owner.unwrap_or(message.vs);
-        let remaining_ms = u64::try_from(message.expires_ms - now_ms).unwrap_or(0);
+        let remaining_ms = remaining_ms(&message, now_ms);
         let text = message
             .sealed_text
             .as_deref()
@@ -80,4 +80,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// How long a message from the store may still be sent. A wall clock that was set back meanwhile, as that of a machine that starts
+/// without the right time, must not make it live longer than its caller said.
+fn remaining_ms(message: &StoredMessage, now_ms: i64) -> u64 {
+    let remaining_ms = message.expires_ms - now_ms;
+    let accepted_ms = message.id.accepted_ms();
+    let validity_ms = message.expires_ms - message.due_ms.unwrap_or(accepted_ms).max(accepted_ms);
+    // Ids run ahead of a clock that was set back; then they tell nothing about the validity.
+    let bounded_ms = if validity_ms > 0 { remaining_ms.min(validity_ms) } else { remaining_ms };
+    u64::try_from(bounded_ms).unwrap_or(0)
 }
