@@ -5,8 +5,8 @@ use crate::engine::Engine;
 use std::sync::Arc;
 use std::time::Duration;
 use textgate_gateway::{Routing, Submission};
-use textgate_sms::MessageId;
-use textgate_store::{Purpose, StoreError, StoredMessage, Transition};
+use textgate_sms::{MessageId, OutcomeClass};
+use textgate_store::{Event, Purpose, StoreError, StoredMessage, Transition};
 
 /// How many are read at once.
 const PAGE: usize = 2_000;
@@ -56,6 +56,16 @@ impl Engine {
             .as_deref()
             .and_then(|sealed| self.sealer.unseal(Purpose::Text, message.id.as_u64(), sealed).ok())
             .and_then(|plain| String::from_utf8(plain).ok());
+        let mut routing = Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms);
+        // What may have been taken before the start is not forgotten.
+        for event in &message.events {
+            if let Event::Attempt { class, provider_ids, .. } = event {
+                let is_uncertain = *class == OutcomeClass::Uncertain;
+                routing.uncertain = routing.uncertain.saturating_add(is_uncertain.into());
+                let taken = if is_uncertain { message.segments } else { provider_ids.len().min(255) as u8 };
+                routing.segments_sent = routing.segments_sent.saturating_add(taken);
+            }
+        }
         let submission = Box::new(Submission {
             id: message.id,
             to: message.to,
@@ -66,7 +76,7 @@ impl Engine {
             overwrite: overwrite(message.overwrite),
             valid_until: now + Duration::from_millis(remaining_ms),
             answer_by: now,
-            routing: Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms),
+            routing,
         });
         match text {
             Some(_) => self.route(submission),

@@ -2,23 +2,19 @@
 
 use super::extract::{Document, Places};
 use super::file::{Answer as AnswerRule, ErrorRow, ProviderFile, StatusRange};
+use crate::Outcome;
 use crate::http::{Answer, BodyEnd, LONGEST_WAIT, retry_after, status_outcome};
-use crate::{Outcome, Submission};
 use serde_json::Value;
 use smallvec::SmallVec;
 use std::time::Duration;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::{Refused, Uncertain};
 
 /// Most entries of an answer that are looked at: a message has at most 255 segments.
 const MOST_ENTRIES: usize = 255;
 
 /// The outcome of an answer, by the file's rules.
-pub(super) fn outcome(
-    file: &ProviderFile,
-    answer: &Answer,
-    submission: &Submission,
-    segments: u8,
-) -> Outcome {
+pub(super) fn outcome(file: &ProviderFile, answer: &Answer, id: MessageId, segments: u8) -> Outcome {
     let rule = &file.answer;
     let document = Document::new(&answer.headers, &answer.body);
     let items: Vec<Option<&Value>> = match &rule.each {
@@ -40,7 +36,7 @@ pub(super) fn outcome(
         .map(String::into_boxed_str)
         .collect();
     if rule.own_id {
-        ids.push(submission.id.to_string().into());
+        ids.push(id.to_string().into());
     }
     if !taken.is_empty() && refused.is_empty() {
         return Outcome::sent(ids, segments);

@@ -16,6 +16,7 @@ use reqwest::Url;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::Refused;
 
 /// One account at a provider.
@@ -131,8 +132,8 @@ impl Exchange for CatalogueExchange {
         self.call_at(submission, token, &Moment::now())
     }
 
-    fn outcome(&self, answer: &Answer, submission: &Submission, segments: u8) -> Outcome {
-        answer::outcome(&self.file, answer, submission, segments)
+    fn outcome(&self, answer: &Answer, id: MessageId, segments: u8) -> Outcome {
+        answer::outcome(&self.file, answer, id, segments)
     }
 
     fn wants_token(&self) -> bool {
