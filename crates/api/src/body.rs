@@ -26,6 +26,16 @@ pub(crate) async fn read(
         let detail = "send the body as JSON, with Content-Type: application/json";
         return Err(ProblemDetails::new(ProblemType::UnsupportedMediaType, detail));
     }
+    read_any(headers, body, limit, time).await
+}
+
+/// The same for a body of any type.
+pub(crate) async fn read_any(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes, ProblemDetails> {
     let too_large =
         || ProblemDetails::new(ProblemType::BodyTooLarge, format!("send at most {limit} bytes at once"));
     // What is announced as too long need not come at all.

@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod api_keys;
+mod balance;
 mod batch;
 mod body;
 mod control;
@@ -17,6 +18,7 @@ mod operations;
 mod places;
 mod problem;
 mod rate;
+mod receipts;
 mod router;
 mod routes;
 mod serve;

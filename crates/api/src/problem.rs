@@ -68,13 +68,15 @@ problem_types! {
     NotConfigured = "not-configured" CONFLICT "No SMS gateway is configured"
         "Neither this virtual server nor one above it has a gateway for this message. Select Custom in the SMS settings and add a gateway.",
     BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large"
-        "The request's body is larger than this address takes: 1 MiB for a batch, 64 KiB for all else.",
+        "The request's body is larger than this address takes: 1 MiB for a batch and for receipts, 64 KiB for all else.",
     UnsupportedMediaType = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body must be JSON"
         "Send the body as JSON, with `Content-Type: application/json`.",
     IdempotencyConflict = "idempotency-conflict" UNPROCESSABLE_ENTITY "This Idempotency-Key was used for another request"
         "An Idempotency-Key stands for one request. Use a new key for a new message, and the same key only to repeat the same request.",
     RateLimited = "rate-limited" TOO_MANY_REQUESTS "Too many requests"
         "This API key has a limit of requests a second. Repeat the request after the seconds in Retry-After.",
+    ProviderUnavailable = "provider-unavailable" BAD_GATEWAY "The provider gave no answer of use"
+        "A gateway's provider was asked and did not answer, or refused. The detail says why; correct the gateway's settings, or repeat the request later.",
     Busy = "busy" SERVICE_UNAVAILABLE "Too much is waiting"
         "More waits than the server takes. Nothing was kept or charged; repeat the request after the seconds in Retry-After.",
     StoreUnavailable = "store-unavailable" SERVICE_UNAVAILABLE "The store is not available"

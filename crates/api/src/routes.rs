@@ -81,9 +81,11 @@ pub(crate) fn public() -> Vec<Route> {
     let mut routes = crate::messages::routes();
     routes.extend(crate::batch::routes());
     routes.extend(crate::settings::routes());
+    routes.extend(crate::balance::routes());
     routes.extend(crate::virtual_servers::routes());
     routes.extend(crate::credits::routes());
     routes.extend(crate::api_keys::routes());
+    routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes
 }

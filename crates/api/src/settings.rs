@@ -15,7 +15,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use textgate_dispatch::{SettingsInput, SettingsView};
-use textgate_gateway::{Field, Plugins};
+use textgate_gateway::{Field, Plugins, Provider};
 use textgate_sms::VsId;
 
 fn modes() -> Vec<&'static str> {
@@ -108,6 +108,11 @@ pub(crate) static GATEWAY: Object = Object {
         required("plugin", PLUGIN, "Its plugin's name."),
         required("settings", Shape::GatewaySettings, "Its settings; secrets are `\"\"`."),
         required("secrets_set", Shape::List(&Shape::Text(256), 200), "Which secrets have a value."),
+        optional(
+            "receipt_url",
+            Shape::Text(1024),
+            "Where its provider can report, if it does so over HTTP; only the path where there is no public address.",
+        ),
         required("status", Shape::Object(&GATEWAY_STATUS), "How it is now."),
     ],
 };
@@ -158,7 +163,12 @@ static PLUGIN_SHOWN: Object = Object {
         required(
             "fields",
             Shape::List(&Shape::Any, 1_000),
-            "Its settings: `name`, `label`, `kind` (`text`, `long_text`, `secret`, `number`, `flag`, `choice`, `pairs`) with its bounds, `default`, `required`, `help`, and `shown_when`.",
+            "Its settings: `name`, `label`, `kind` (`text`, `long_text`, `secret`, `number`, `flag`, `choice`, `pairs`) with its bounds, `default`, `required`, `help`, `message`, and `shown_when`.",
+        ),
+        optional(
+            "provider",
+            Shape::Any,
+            "Of a preconfigured provider: `site`, `documentation`, `countries`, `features`, `experimental` with its reason, `note`, `receipts` (how they come; blank: their address goes with each message), `sources`.",
         ),
     ],
 };
@@ -292,6 +302,8 @@ struct PluginView<'a> {
     name: &'a str,
     label: &'a str,
     fields: &'a [Field],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a Provider>,
 }
 
 impl<'a> From<&'a Plugins> for PluginsShown<'a> {
@@ -300,6 +312,7 @@ impl<'a> From<&'a Plugins> for PluginsShown<'a> {
             name: plugin.name(),
             label: plugin.label(),
             fields: plugin.fields(),
+            provider: plugin.provider(),
         };
         Self { plugins: plugins.iter().map(view).collect() }
     }
@@ -376,6 +389,7 @@ mod tests {
                 plugin: "smpp".into(),
                 settings: json!({"password": ""}),
                 secrets_set: vec!["password".into()],
+                receipt_url: Some("/receipts/1-0".into()),
                 status: GatewayStatus { health: "up", breaker: "closed", ..GatewayStatus::default() },
             }],
             default_unavailable: None,

@@ -238,7 +238,10 @@ impl Engine {
             // Only its name or place changed: it goes on without a break.
             return Ok(Built { name, plugin, settings, gateway: before.gateway.clone() });
         }
-        Ok(Built::new(name, plugin, settings, &self.plugins, &self.environment))
+        let mut environment = self.environment.clone();
+        // Without a public address no provider can report, so none is told to.
+        environment.callback_url = environment.public_url.is_some().then(|| self.receipt_url(record.id));
+        Ok(Built::new(name, plugin, settings, &self.plugins, &environment))
     }
 
     /// Seals a gateway's settings for the store.

@@ -30,5 +30,6 @@ mod words;
 mod work;
 
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
+pub use front::{BalanceRefusal, CallbackRefusal};
 pub use metrics::Metrics;
 pub use words::*;

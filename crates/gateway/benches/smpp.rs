@@ -211,7 +211,8 @@ impl Bench {
         });
         let settings = plugins.check("smpp", &settings).unwrap();
         let network = NetworkGuard::allowing(["127.0.0.0/8".parse().unwrap()]);
-        let gateway = SmppPlugin::new().build(&settings, &Environment { network }).unwrap();
+        let gateway =
+            SmppPlugin::new().build(&settings, &Environment { network, ..Environment::default() }).unwrap();
         let work = Arc::new(BenchWork {
             left: left.into(),
             pool: Mutex::default(),

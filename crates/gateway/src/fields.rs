@@ -22,6 +22,9 @@ pub struct Field {
     pub required: bool,
     /// What to enter, in a sentence.
     pub help: Text,
+    /// A message shown beside it: what must be so before it is of use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text>,
     /// It only applies while this holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown_when: Option<Condition>,
@@ -125,6 +128,7 @@ impl Field {
             default: Value::Null,
             required: false,
             help: help.into(),
+            message: None,
             shown_when: None,
         }
     }
@@ -227,6 +231,20 @@ impl Settings {
         entries.iter().map(pair).collect()
     }
 
+    /// The value of this name while its field applies, whatever it is.
+    pub(crate) fn applying(&self, fields: &[Field], name: &str) -> Option<&Value> {
+        let field = fields.iter().find(|field| field.name == name)?;
+        if applies(field, &self.0) { self.0.get(name) } else { None }
+    }
+
+    /// Whether no field is wrong (and so left out), and none that is required is missing.
+    pub(crate) fn is_complete(&self, fields: &[Field]) -> bool {
+        fields.iter().all(|field| match self.0.get(&*field.name) {
+            None => false,
+            Some(value) => !(field.required && applies(field, &self.0) && is_blank(value)),
+        })
+    }
+
     /// All of it as JSON, secrets in clear: for sealed storage and nothing else.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
@@ -283,15 +301,21 @@ pub(crate) fn examine(fields: &[Field], settings: &Value) -> (Settings, Vec<Prob
     for field in fields.iter().filter(|f| f.required && applies(f, &valid)) {
         let is_missing = match valid.get(&*field.name) {
             None => false, // it was given and wrong: said above
-            Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty(),
-            Some(_) => false,
+            Some(value) => is_blank(value),
         };
         if is_missing {
             problems.push(Problem::new(&*field.name, format!("enter {}", field.label)));
         }
     }
     (Settings(valid), problems)
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    }
 }
 
 fn join(field: &str, problem: Problem) -> Problem {

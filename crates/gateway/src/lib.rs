@@ -4,6 +4,8 @@
 //! [`Submission`]s from the [`Work`] it is given, talks to its provider, and hands every one back with exactly one
 //! [`Outcome`]. This room knows `sms` and the providers' protocols; it never names dispatch or the store.
 
+mod callback;
+mod catalogue;
 mod fields;
 mod http;
 mod network;
@@ -16,6 +18,8 @@ mod test_authority;
 mod trust;
 mod work;
 
+pub use callback::{Balance, Callback, CallbackError, CallbackReply, Received};
+pub use catalogue::{CatalogueError, CataloguePlugin, Feature, Source, catalogue, documentation};
 /// What the fuzzer calls: every parser of what a provider sends. Only where the program is built for it.
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -27,7 +31,7 @@ pub mod fuzzing {
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
 pub use http::GenericHttpPlugin;
 pub use network::{NetworkError, NetworkGuard};
-pub use plugin::{BuildError, Environment, Plugin, Plugins};
+pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
 pub use receipt::{Inbound, Receipt, canonical_id};
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};

@@ -1,6 +1,7 @@
 //! A kind of gateway, and the list of all kinds.
 
-use crate::{Field, Gateway, Problem, Settings, fields};
+use crate::{Feature, Field, Gateway, Problem, Settings, Source, fields};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,6 +22,36 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// A gateway from settings that passed [`validate`](crate::validate) and [`check`](Self::check). No I/O happens yet.
     fn build(&self, settings: &Settings, environment: &Environment) -> Result<Arc<dyn Gateway>, BuildError>;
+
+    /// What is known of the provider, for a preconfigured one.
+    fn provider(&self) -> Option<&Provider> {
+        None
+    }
+}
+
+/// What is known of a preconfigured provider.
+#[derive(Debug, Clone, Serialize)]
+pub struct Provider {
+    /// Its site.
+    pub site: String,
+    /// Where its API is documented.
+    pub documentation: String,
+    /// `["worldwide"]`, or ISO 3166 codes of the countries it is for.
+    pub countries: Vec<String>,
+    /// What it can do.
+    pub features: Vec<Feature>,
+    /// Why it is experimental, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub experimental: Option<String>,
+    /// A remark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How receipts come: `None` where the provider sends none, blank where the address goes with each message, else how
+    /// the address is made known to the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipts: Option<String>,
+    /// Where these facts are from.
+    pub sources: Vec<Source>,
 }
 
 /// What a gateway gets from the program around it.
@@ -28,6 +59,10 @@ pub trait Plugin: Send + Sync + 'static {
 pub struct Environment {
     /// Which addresses a gateway may connect to.
     pub network: crate::NetworkGuard,
+    /// The public address of this installation, without a slash at its end, where there is one.
+    pub public_url: Option<String>,
+    /// The address at which the provider of the gateway that is built can report; made from the public one.
+    pub callback_url: Option<String>,
 }
 
 /// Why a gateway could not be built from its settings.

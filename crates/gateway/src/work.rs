@@ -1,6 +1,8 @@
 //! The border between a gateway and whoever gives it work.
 
-use crate::{Inbound, Outcome, Plan, PlanError, Receipt, Submission};
+use crate::{
+    Balance, Callback, CallbackError, Inbound, Outcome, Plan, PlanError, Receipt, Received, Submission,
+};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,20 @@ pub trait Gateway: Send + Sync + 'static {
     /// Works until told to stop: takes submissions, hands each back with one outcome, reports receipts. Returns
     /// after the drain. Reconnects by itself; never returns because of a provider's fault, and never panics.
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()>;
+
+    /// Reads a call of the provider to the gateway's receipt address: checks its signature, and says what is in it. Pure.
+    ///
+    /// # Errors
+    /// [`CallbackError`]; by default that this gateway takes none.
+    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
+        let _ = callback;
+        Err(CallbackError::NotTaken)
+    }
+
+    /// Asks the provider what is left; `None` where it cannot be asked. The error says why, without a secret.
+    fn balance(self: Arc<Self>) -> Option<BoxFuture<'static, Result<Balance, String>>> {
+        None
+    }
 }
 
 /// Where a gateway gets its submissions and leaves what came of them. Bound to that one gateway.

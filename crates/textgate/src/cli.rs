@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Make, list and revoke API keys
     Key(Key),
+    /// List kinds of gateways, show one, or check a provider's file
+    Plugins(Plugins),
     /// Write a copy of the store, while the server runs or not
     Backup(Backup),
     /// Check the configuration and the key file, and change nothing
@@ -306,6 +308,41 @@ impl KeyRole {
     }
 }
 
+/// `plugins`.
+#[derive(Debug, Args)]
+pub(crate) struct Plugins {
+    #[command(subcommand)]
+    pub(crate) command: PluginsCommand,
+}
+
+/// What to do with plugins.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// List all of them, in the console's order
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one: its settings, and of a provider its features and where its facts are from
+    Show {
+        /// Its name
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what is wrong with a provider's file, and in which line
+    #[command(after_long_help = "Example:\n  textgate plugins check catalogue/acme.toml")]
+    Check {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the page about all providers (Markdown), as docs/providers.md has it
+    Docs,
+}
+
 /// `backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -379,6 +416,7 @@ mod tests {
             "settings",
             "test",
             "key",
+            "plugins",
             "backup",
             "check",
             "simulate",
@@ -408,6 +446,10 @@ mod tests {
             "textgate key list",
             "textgate key revoke app",
             "textgate backup /tmp/b",
+            "textgate plugins list",
+            "textgate plugins show twilio --json",
+            "textgate plugins check a.toml b.toml",
+            "textgate plugins docs",
             "textgate check",
             "textgate simulate smsc --show-text",
             "textgate simulate http --listen 127.0.0.1:0",

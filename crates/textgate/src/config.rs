@@ -24,6 +24,10 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Whether `/metrics` is served there.
     pub(crate) metrics: bool,
+    /// The address by which the outside reaches the API, without a slash at its end; providers report there.
+    pub(crate) public_url: Option<String>,
+    /// A folder with providers' files of this installation's own.
+    pub(crate) catalogue_dir: Option<PathBuf>,
     /// Special ranges that gateways may connect to all the same.
     pub(crate) allow: Vec<IpNet>,
     /// How logs are written.
@@ -84,6 +88,7 @@ struct File {
     data_dir: Option<PathBuf>,
     store: Option<String>,
     key_file: Option<PathBuf>,
+    catalogue_dir: Option<PathBuf>,
     http: Http,
     network: Network,
     log: Log,
@@ -95,6 +100,7 @@ struct File {
 struct Http {
     listen: SocketAddr,
     metrics: bool,
+    public_url: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,7 +111,7 @@ struct Network {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: LISTEN, metrics: true }
+        Self { listen: LISTEN, metrics: true, public_url: None }
     }
 }
 
@@ -163,12 +169,16 @@ impl Config {
             Some(ranges) => allowed(&ranges)?,
             None => file.network.allow,
         };
+        let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
+        let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
         Ok(Self {
             key_file: key_file.unwrap_or_else(|| data_dir.join("key")),
             data_dir,
             listen,
             metrics: file.http.metrics,
+            public_url: public_url.as_deref().map(public).transpose()?,
+            catalogue_dir,
             allow,
             log,
             bounds: file.limits,
@@ -275,6 +285,21 @@ fn usual_data_dir(environment: Environment<'_>) -> PathBuf {
     }
 }
 
+/// The public address without a slash at its end.
+fn public(url: &str) -> Result<String, Failure> {
+    let wrong = || {
+        Failure::configuration(
+            "http.public_url (TEXTGATE_HTTP_PUBLIC_URL) must be the address by which providers reach this server, for example https://sms.example.com",
+        )
+    };
+    let parsed = reqwest::Url::parse(url).map_err(|_| wrong())?;
+    let is_plain = parsed.query().is_none() && parsed.fragment().is_none() && parsed.username().is_empty();
+    if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() || !is_plain {
+        return Err(wrong());
+    }
+    Ok(parsed.as_str().trim_end_matches('/').to_owned())
+}
+
 fn allowed(ranges: &str) -> Result<Vec<IpNet>, Failure> {
     let ranges = ranges.split(',').map(str::trim).filter(|range| !range.is_empty());
     ranges
@@ -327,9 +352,11 @@ mod tests {
             data_dir = "/srv/textgate"
             store = "sqlite"
             key_file = "/etc/textgate/key"
+            catalogue_dir = "/etc/textgate/catalogue"
             [http]
             listen = "[::1]:0"
             metrics = false
+            public_url = "https://sms.example.com/gate/"
             [network]
             allow = ["127.0.0.0/8", "fd00::/8"]
             [log]
@@ -347,6 +374,8 @@ mod tests {
         assert_eq!(config.control_socket(), Path::new("/srv/textgate/control.sock"));
         assert_eq!(config.key_file, Path::new("/etc/textgate/key"));
         assert_eq!((config.listen.port(), config.metrics, config.allow.len()), (0, false, 2));
+        assert_eq!(config.public_url.as_deref(), Some("https://sms.example.com/gate"));
+        assert_eq!(config.catalogue_dir.as_deref(), Some(Path::new("/etc/textgate/catalogue")));
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
         let limits = config.bounds.limits();
         assert_eq!((limits.waiting, limits.text_days, limits.drain), (10, 0, Duration::from_secs(2)));
@@ -363,6 +392,8 @@ mod tests {
                 ("TEXTGATE_HTTP_LISTEN", "0.0.0.0:2"),
                 ("TEXTGATE_NETWORK_ALLOW", "127.0.0.0/8, 192.168.1.7,"),
                 ("TEXTGATE_LOG_LEVEL", "WARN"),
+                ("TEXTGATE_HTTP_PUBLIC_URL", "http://gate.example:8080"),
+                ("TEXTGATE_CATALOGUE_DIR", "/c"),
             ],
         )
         .unwrap();
@@ -372,6 +403,8 @@ mod tests {
             ["127.0.0.0/8".parse().unwrap(), "192.168.1.7/32".parse::<IpNet>().unwrap()]
         );
         assert_eq!(config.log.level, LogLevel::Warn);
+        assert_eq!(config.public_url.as_deref(), Some("http://gate.example:8080"));
+        assert_eq!(config.catalogue_dir.as_deref(), Some(Path::new("/c")));
     }
 
     #[test]
@@ -396,6 +429,10 @@ mod tests {
         }
         let error = parse("store = \"postgres://user:hunter2@host/db\"").unwrap_err().to_string();
         assert!(error.contains("PostgreSQL") && !error.contains("hunter2"), "{error}");
+        for wrong in ["sms.example.com", "ftp://a", "https://a/?q", "https://u@a", "https://"] {
+            let error = with("", &[("TEXTGATE_HTTP_PUBLIC_URL", wrong)]).unwrap_err().to_string();
+            assert!(error.contains("public_url"), "{error}");
+        }
         let error = parse("[limits]\nwaiting = 0").unwrap_err().to_string();
         assert!(error.contains("limits.waiting"), "{error}");
     }

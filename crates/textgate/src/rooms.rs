@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use textgate_dispatch::{Dispatch, Limits, Metrics, Parts, StartError};
-use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugin, Plugins, SmppPlugin};
+use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugins, SmppPlugin, catalogue};
 use textgate_store::{SqliteOptions, SqliteStore, Store};
 
 /// Starts the engine on the configured store.
@@ -27,8 +27,12 @@ async fn parts(config: &Config, limits: Limits) -> Result<Parts, Failure> {
     let sealer = key_file::sealer(&config.key_file, !config.database().exists())?;
     let metrics = Arc::new(Metrics::default());
     let store = open_store(config, &metrics).await?;
-    let environment = Environment { network: NetworkGuard::allowing(config.allow.iter().copied()) };
-    Ok(Parts { store, sealer, plugins: plugins(), environment, limits, metrics })
+    let environment = Environment {
+        network: NetworkGuard::allowing(config.allow.iter().copied()),
+        public_url: config.public_url.clone(),
+        ..Environment::default()
+    };
+    Ok(Parts { store, sealer, plugins: plugins(config)?, environment, limits, metrics })
 }
 
 fn not_started(error: StartError) -> Failure {
@@ -38,10 +42,12 @@ fn not_started(error: StartError) -> Failure {
     }
 }
 
-/// Every kind of gateway, in the order the console lists them.
-pub(crate) fn plugins() -> Plugins {
-    let plugins: Vec<Arc<dyn Plugin>> = vec![Arc::new(SmppPlugin::new()), Arc::new(GenericHttpPlugin::new())];
-    Plugins::new(plugins)
+/// Every kind of gateway, in the order the console lists them: preconfigured providers by their labels, then the others.
+pub(crate) fn plugins(config: &Config) -> Result<Plugins, Failure> {
+    let mut plugins = catalogue(config.catalogue_dir.as_deref()).map_err(Failure::configuration)?;
+    plugins.push(Arc::new(SmppPlugin::new()));
+    plugins.push(Arc::new(GenericHttpPlugin::new()));
+    Ok(Plugins::new(plugins))
 }
 
 async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<dyn Store>, Failure> {
@@ -72,6 +78,29 @@ fn make_data_dir(path: &Path) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn preconfigured_providers_come_first_and_by_label() {
+        let config = Config::load(None, &|_| None).unwrap();
+        let plugins = plugins(&config).unwrap();
+        let labels: Vec<&str> = plugins.iter().map(|plugin| plugin.label()).collect();
+        let (providers, others) = labels.split_at(labels.len() - 2);
+        assert_eq!(others, ["SMPP", "Generic HTTP(s)"]);
+        assert!(
+            providers.contains(&"Clickatell") && providers.is_sorted_by_key(|label| label.to_lowercase())
+        );
+    }
+
+    #[test]
+    fn a_wrong_file_of_the_installation_is_a_configuration_error() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bad.toml"), "name = \"bad\"\nlabel = 1").unwrap();
+        let folder = dir.path().display().to_string();
+        let config =
+            Config::load(None, &|name| (name == "TEXTGATE_CATALOGUE_DIR").then(|| folder.clone())).unwrap();
+        let error = plugins(&config).err().unwrap().to_string();
+        assert!(error.contains("bad.toml, line 2"), "{error}");
+    }
 
     #[test]
     fn a_new_data_directory_is_its_owners_alone() {

@@ -4,6 +4,8 @@
 //! is outside.
 
 mod api_keys;
+mod balance;
+mod callbacks;
 mod credits;
 mod draft;
 mod manifest;
@@ -14,6 +16,9 @@ mod servers;
 mod settings;
 #[cfg(test)]
 mod tests;
+
+pub use balance::BalanceRefusal;
+pub use callbacks::CallbackRefusal;
 
 use crate::dispatch::Dispatch;
 use crate::view::{Server, View};

@@ -99,8 +99,14 @@ impl Dispatch {
             plugin: built.plugin.clone(),
             settings,
             secrets_set,
+            receipt_url: self.receipt_url(station, &built.plugin),
             status: station.status(),
         }
+    }
+
+    fn receipt_url(&self, station: &Station, plugin: &str) -> Option<String> {
+        self.engine.plugins.get(plugin)?.provider()?.receipts.as_ref()?;
+        Some(self.engine.receipt_url(station.id))
     }
 
     /// Why a message could not leave in mode Default now, where it could not.

@@ -2,13 +2,19 @@
 
 use super::client;
 use super::exchange::Exchange;
+use super::flight::Bounds;
 use super::options::Options;
-use crate::{Gateway, Health, NetworkGuard, Outcome, Plan, PlanError, Stop, Submission, Work};
+use super::token::Tokens;
+use crate::{
+    Balance, BuildError, Callback, CallbackError, Gateway, Health, NetworkGuard, Outcome, Plan, PlanError,
+    Received, Stop, Submission, Work,
+};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// A gateway that speaks HTTP, by the exchange's rules.
@@ -17,18 +23,33 @@ pub(crate) struct Driver<E> {
     pub(super) guard: NetworkGuard,
     pub(super) timeout: Duration,
     pub(super) proxy_host: Option<String>,
+    pub(super) tokens: Tokens,
     options: Options,
+    client: OnceCell<reqwest::Client>,
 }
 
 impl<E: Exchange> Driver<E> {
     /// A gateway for this exchange. Connects to nothing yet.
     pub fn new(exchange: E, options: Options, guard: NetworkGuard) -> Self {
         let proxy_host = options.proxy.as_ref().and_then(|proxy| proxy.url.host_str()).map(str::to_owned);
-        Self { exchange, guard, timeout: options.timeout, proxy_host, options }
+        Self {
+            exchange,
+            guard,
+            timeout: options.timeout,
+            proxy_host,
+            tokens: Tokens::default(),
+            options,
+            client: OnceCell::new(),
+        }
+    }
+
+    /// The client, made when it is first needed.
+    async fn client(&self) -> Result<&reqwest::Client, BuildError> {
+        self.client.get_or_try_init(|| client::connect(&self.options, &self.guard)).await
     }
 
     async fn work(&self, work: &dyn Work, stop: Stop) {
-        let client = match client::connect(&self.options, &self.guard).await {
+        let client = match self.client().await {
             Ok(client) => client,
             Err(error) => {
                 work.health(Health::Down { reason: error.to_string(), is_account: false });
@@ -56,7 +77,7 @@ impl<E: Exchange> Driver<E> {
                 // Armed before looking, so that what comes in between is not missed.
                 ready.as_mut().enable();
                 work.take(room - flights.len(), &mut taken);
-                flights.extend(taken.drain(..).map(|submission| self.carry(&client, submission, &given_up)));
+                flights.extend(taken.drain(..).map(|submission| self.carry(client, submission, &given_up)));
             }
             if is_stopping && flights.is_empty() {
                 return;
@@ -87,6 +108,26 @@ impl<E: Exchange> Driver<E> {
         let outcome = self.fly(client, &submission, given_up).await;
         (submission, outcome)
     }
+
+    async fn ask_balance(&self) -> Result<Balance, String> {
+        let client = self.client().await.map_err(|error| error.to_string())?;
+        let (by, never) = (Instant::now() + self.timeout, CancellationToken::new());
+        let bounds = Bounds { answer_by: by, valid_until: by, given_up: &never };
+        let why = |outcome: Outcome| outcome.detail.into_owned();
+        let mut is_second = false;
+        loop {
+            let token = self.token(client, &bounds).await.map_err(why)?;
+            let call = self.exchange.balance_call(token.as_deref()).map_err(why)?;
+            let answer = self.ask(client, &call, &bounds).await.map_err(why)?;
+            match &token {
+                Some(token) if answer.status == reqwest::StatusCode::UNAUTHORIZED && !is_second => {
+                    self.tokens.forget(token).await;
+                    is_second = true;
+                }
+                _ => return self.exchange.balance(&answer),
+            }
+        }
+    }
 }
 
 impl<E: Exchange> Gateway for Driver<E> {
@@ -96,5 +137,16 @@ impl<E: Exchange> Gateway for Driver<E> {
 
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move { self.work(&*work, stop).await })
+    }
+
+    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
+        self.exchange.receive(callback)
+    }
+
+    fn balance(self: Arc<Self>) -> Option<BoxFuture<'static, Result<Balance, String>>> {
+        if !self.exchange.has_balance() {
+            return None;
+        }
+        Some(Box::pin(async move { self.ask_balance().await }))
     }
 }

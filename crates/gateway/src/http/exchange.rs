@@ -1,20 +1,68 @@
 //! What differs from provider to provider: the request of a submission, and the meaning of the answer.
 
-use crate::{Outcome, Plan, PlanError, Submission};
+use crate::{Balance, Callback, CallbackError, Outcome, Plan, PlanError, Received, Submission};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
+use std::time::Duration;
+use textgate_sms::MessageId;
 
 /// A provider's HTTP interface: pure, and free of I/O.
 pub(crate) trait Exchange: Send + Sync + 'static {
     /// How the provider will send this text.
     fn plan(&self, text: &str) -> Result<Plan, PlanError>;
 
-    /// The request that submits a message.
-    fn call(&self, submission: &Submission) -> Call;
+    /// The request that submits a message, with this token where the provider [wants one](Self::wants_token). An error is an
+    /// outcome of its own: the settings make no request of this message.
+    fn call(&self, submission: &Submission, token: Option<&str>) -> Result<Call, Outcome>;
 
-    /// What the answer means. `segments`: how many the message has.
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome;
+    /// What the answer to this message means. `segments`: how many it has.
+    fn outcome(&self, answer: &Answer, id: MessageId, segments: u8) -> Outcome;
+
+    /// Whether the provider wants a token with each request.
+    fn wants_token(&self) -> bool {
+        false
+    }
+
+    /// The request for a token.
+    fn token_call(&self) -> Result<Call, Outcome> {
+        Err(Outcome::failed(textgate_sms::OutcomeClass::Refused, "this provider has no tokens"))
+    }
+
+    /// The token in the answer.
+    fn token(&self, answer: &Answer) -> Result<Token, Outcome> {
+        Err(super::status::outcome(answer.status, &answer.headers))
+    }
+
+    /// Reads a call of the provider.
+    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
+        let _ = callback;
+        Err(CallbackError::NotTaken)
+    }
+
+    /// Whether the balance can be asked for.
+    fn has_balance(&self) -> bool {
+        false
+    }
+
+    /// The request that asks for the balance.
+    fn balance_call(&self, token: Option<&str>) -> Result<Call, Outcome> {
+        let _ = token;
+        Err(Outcome::failed(textgate_sms::OutcomeClass::Refused, "this provider cannot be asked"))
+    }
+
+    /// The balance in the answer, or why there is none.
+    fn balance(&self, answer: &Answer) -> Result<Balance, String> {
+        Err(super::status::outcome(answer.status, &answer.headers).detail.into_owned())
+    }
+}
+
+/// A token that authorizes requests for a while. Has no `Debug`.
+pub(crate) struct Token {
+    /// The token.
+    pub text: String,
+    /// How long it lasts.
+    pub lasts: Duration,
 }
 
 /// One HTTP request. Holds the message's text and the account's secrets, so it has no `Debug`.

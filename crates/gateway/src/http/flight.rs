@@ -4,7 +4,7 @@ use super::driver::Driver;
 use super::exchange::{Answer, BodyEnd, Call, Exchange, MOST_BODY};
 use super::fault;
 use crate::{Outcome, Submission};
-use reqwest::{Body, Client, RequestBuilder, Response};
+use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -46,53 +46,94 @@ impl<E: Exchange> Driver<E> {
         if submission.valid_until <= now || answer_by <= now {
             return Outcome::failed(Unavailable, "not sent: its time had run out");
         }
-        let call = self.exchange.call(submission);
+        let bounds = Bounds { answer_by, valid_until: submission.valid_until, given_up };
+        let mut is_second = false;
+        loop {
+            let token = match self.token(client, &bounds).await {
+                Ok(token) => token,
+                Err(outcome) => return outcome,
+            };
+            let call = match self.exchange.call(submission, token.as_deref()) {
+                Ok(call) => call,
+                Err(outcome) => return outcome,
+            };
+            let answer = match self.ask(client, &call, &bounds).await {
+                Ok(answer) => answer,
+                Err(outcome) => return outcome,
+            };
+            match &token {
+                // A token can end before its time: a new one, once, for a request that was surely not carried out.
+                Some(token) if answer.status == StatusCode::UNAUTHORIZED && !is_second => {
+                    self.tokens.forget(token).await;
+                    is_second = true;
+                }
+                _ => return self.exchange.outcome(&answer, submission.id, self.segments(submission)),
+            }
+        }
+    }
+
+    /// One request and its answer, or what it means that there is none.
+    pub(super) async fn ask(
+        &self,
+        client: &Client,
+        call: &Call,
+        bounds: &Bounds<'_>,
+    ) -> Result<Answer, Outcome> {
         // Resolvers are only asked for names; addresses are judged here.
         let hosts = [call.url.host_str(), self.proxy_host.as_deref()];
         if let Some(blocked) = hosts.into_iter().flatten().find_map(|h| self.guard.check_literal(h).err()) {
-            return Outcome::failed(Refused, blocked.to_string());
+            return Err(Outcome::failed(Refused, blocked.to_string()));
         }
 
-        let mut ended = pin!(async {
-            tokio::select! {
-                () = tokio::time::sleep_until(answer_by.into()) => "in time",
-                () = given_up.cancelled() => "before the gateway stopped",
-            }
-        });
+        let mut ended = pin!(bounds.end());
         // Nothing leaves after the end of validity, even where the connection comes about only then.
-        let mut expired = pin!(tokio::time::sleep_until(submission.valid_until.into()));
+        let mut expired = pin!(tokio::time::sleep_until(bounds.valid_until.into()));
         let mut is_expired = false;
         let mut rewrites = REWRITES;
         loop {
             let written = Written::default();
-            let mut sending = pin!(request(client, &call, &written).send());
+            let mut sending = pin!(request(client, call, &written).send());
             let sent = loop {
                 tokio::select! {
                     biased;
                     sent = &mut sending => break sent,
                     () = &mut expired, if !is_expired => {
                         if !written.is_set() {
-                            return Outcome::failed(Unavailable, "not connected before its validity ended");
+                            return Err(Outcome::failed(Unavailable, "not connected before its validity ended"));
                         }
                         is_expired = true;
                     }
                     when = &mut ended => {
-                        return if written.is_set() {
+                        return Err(if written.is_set() {
                             Outcome::failed(Uncertain, format!("sent, but no answer {when}"))
                         } else {
                             Outcome::failed(Unavailable, format!("not connected {when}"))
-                        };
+                        });
                     }
                 }
             };
             match sent {
-                Ok(response) => {
-                    let answer = read(response, ended).await;
-                    return self.exchange.outcome(&answer, self.segments(submission));
-                }
+                Ok(response) => return Ok(read(response, ended).await),
                 Err(error) if rewrites > 0 && !is_expired && fault::is_unprocessed(&error) => rewrites -= 1,
-                Err(error) => return fault::outcome(error),
+                Err(error) => return Err(fault::outcome(error)),
             }
+        }
+    }
+}
+
+/// Until when a request is worth waiting for.
+pub(super) struct Bounds<'a> {
+    pub(super) answer_by: Instant,
+    pub(super) valid_until: Instant,
+    pub(super) given_up: &'a CancellationToken,
+}
+
+impl Bounds<'_> {
+    /// Ends when waiting has to end, and says why.
+    pub(super) async fn end(&self) -> &'static str {
+        tokio::select! {
+            () = tokio::time::sleep_until(self.answer_by.into()) => "in time",
+            () = self.given_up.cancelled() => "before the gateway stopped",
         }
     }
 }

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use std::sync::OnceLock;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::{Sent, Uncertain};
 
 fn exchange() -> &'static GenericExchange {
@@ -48,7 +49,7 @@ pub fn http_answer(octets: &[u8]) {
     }
     let end = [BodyEnd::Whole, BodyEnd::CutOff, BodyEnd::Broken][usize::from(end % 3)];
     let answer = Answer { status, headers, body: rest.to_vec(), end };
-    let outcome = exchange().outcome(&answer, 3);
+    let outcome = exchange().outcome(&answer, MessageId::first_at(0), 3);
     assert!(outcome.detail.len() < 200, "{}", outcome.detail);
     assert_eq!(outcome.class == Sent, status.is_success() && rest.windows(3).any(|part| part == b"OK:"));
     assert!(outcome.retry_after.is_none_or(|wait| wait.as_secs() <= 3600));

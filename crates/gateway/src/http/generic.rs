@@ -14,6 +14,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::{Refused, Uncertain};
 
 /// The plugin `generic-http`.
@@ -213,7 +214,7 @@ impl Exchange for GenericExchange {
         segments::plan(text)
     }
 
-    fn call(&self, submission: &Submission) -> Call {
+    fn call(&self, submission: &Submission, _: Option<&str>) -> Result<Call, Outcome> {
         let mut url = self.url.clone();
         let mut headers = HeaderMap::new();
         if self.method == Method::POST {
@@ -221,15 +222,15 @@ impl Exchange for GenericExchange {
             self.fill(&mut form, submission);
             let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.insert(CONTENT_TYPE, kind);
-            return Call { method: Method::POST, url, headers, body: form.finish().into() };
+            return Ok(Call { method: Method::POST, url, headers, body: form.finish().into() });
         }
         let mut form = Form::after(url.query().unwrap_or_default(), self.space);
         self.fill(&mut form, submission);
         url.set_query(Some(&form.finish()));
-        Call { method: Method::GET, url, headers, body: Bytes::new() }
+        Ok(Call { method: Method::GET, url, headers, body: Bytes::new() })
     }
 
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome {
+    fn outcome(&self, answer: &Answer, _: MessageId, segments: u8) -> Outcome {
         if !answer.status.is_success() {
             return status::outcome(answer.status, &answer.headers);
         }

@@ -17,8 +17,20 @@ mod generic;
 mod options;
 mod segments;
 mod status;
+mod token;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use driver::Driver;
+pub(crate) use exchange::{Answer, BodyEnd, Call, Exchange, Token};
+pub(crate) use form::{Form, Space};
 pub use generic::GenericHttpPlugin;
+pub(crate) use options::{Options, connection_fields, proxy_fields};
+pub(crate) use segments::plan;
+pub(crate) use status::{LONGEST_WAIT, outcome as status_outcome, retry_after};
+
+#[cfg(test)]
+pub(crate) use date::parse as parse_date;
+#[cfg(test)]
+pub(crate) use tests::kit;

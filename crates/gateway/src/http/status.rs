@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use textgate_sms::OutcomeClass::{self, Account, Refused, Throttled, Unavailable, Uncertain};
 
 /// Longest wait that a provider can ask for; more is most likely a mistake, and the breaker probes by then anyway.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// From, to, class, and why. The first that contains the status decides.
 const TABLE: &[(u16, u16, OutcomeClass, &str)] = &[
@@ -54,7 +54,7 @@ pub(crate) fn outcome(status: StatusCode, headers: &HeaderMap) -> Outcome {
 
 /// Retry-After (RFC 9110 §10.2.3) in seconds or as a date, which is read against the provider's own clock where it
 /// tells it. Bounded.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         // More digits than a u64 holds is longer than the bound, too.

@@ -5,6 +5,7 @@ use crate::config::{Config, LogFormat};
 use crate::failure::Done;
 use crate::key_file;
 use crate::output::{Output, Tone};
+use crate::rooms;
 
 pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
     let allow: Vec<String> = config.allow.iter().map(ToString::to_string).collect();
@@ -33,17 +34,26 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
             ),
         ),
         ("http.listen", config.listen.to_string()),
+        (
+            "http.public_url",
+            config.public_url.clone().unwrap_or_else(|| "(none: providers cannot report)".into()),
+        ),
+        (
+            "catalogue_dir",
+            config.catalogue_dir.as_ref().map_or_else(|| "(none)".into(), |path| path.display().to_string()),
+        ),
         ("network.allow", if allow.is_empty() { "(public addresses only)".into() } else { allow.join(", ") }),
         ("log", format!("{format}, {:?}", config.log.level).to_lowercase()),
     ];
     for (name, value) in lines {
-        output.line(format_args!("{name:<14} {value}"))?;
+        output.line(format_args!("{name:<15} {value}"))?;
     }
+    rooms::plugins(config)?;
     if is_keyed || !is_new {
         key_file::sealer(&config.key_file, false)?;
     }
     let is_running = client::is_running(&config.control_socket()).await?;
-    output.line(format_args!("{:<14} {}", "server", if is_running { "running" } else { "not running" }))?;
+    output.line(format_args!("{:<15} {}", "server", if is_running { "running" } else { "not running" }))?;
     output.line(output.tone(Tone::Good, "the configuration is right"))?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod key;
 mod message;
+mod plugins;
 mod send;
 mod serve;
 mod settings;
@@ -30,6 +31,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
+        Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
         Command::Check => check::run(&config()?, output).await,
         Command::Demo(args) => demo::run(&args, output).await,

@@ -221,7 +221,7 @@ pub fn local() -> NetworkGuard {
 
 pub fn build(settings: &Value, network: NetworkGuard) -> Arc<dyn Gateway> {
     let settings = plugins().check("generic-http", settings).unwrap();
-    GenericHttpPlugin::new().build(&settings, &Environment { network }).unwrap()
+    GenericHttpPlugin::new().build(&settings, &Environment { network, ..Environment::default() }).unwrap()
 }
 
 impl Bench {
@@ -230,7 +230,11 @@ impl Bench {
     }
 
     pub fn start_guarded(url: &str, more: Value, network: NetworkGuard) -> Self {
-        let gateway = build(&settings(url, more), network);
+        Self::of(build(&settings(url, more), network))
+    }
+
+    /// A bench for this gateway.
+    pub fn of(gateway: Arc<dyn Gateway>) -> Self {
         let (sender, outcomes) = mpsc::unbounded_channel();
         let work = Arc::new(BenchWork {
             waiting: Mutex::default(),

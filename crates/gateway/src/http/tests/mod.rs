@@ -1,7 +1,7 @@
 //! The gateway against servers on this machine.
 
 mod answers;
-mod kit;
+pub(crate) mod kit;
 mod life;
 mod proxies;
 mod settings;

@@ -1,0 +1,88 @@
+//! Calls of providers: which gateway each is for, and its receipts kept before it is answered.
+
+use crate::dispatch::Dispatch;
+use crate::engine::Engine;
+use crate::station::Station;
+use crate::work::StationWork;
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
+use textgate_gateway::{Callback, CallbackError, CallbackReply, Work as _};
+use textgate_sms::GatewayId;
+
+/// Why a provider's call was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackRefusal {
+    /// No gateway has this token, or its provider makes no calls.
+    #[error("there is no such receipt address")]
+    Unknown,
+    /// Its signature is missing or wrong.
+    #[error("the call does not prove that it comes from the provider")]
+    Forbidden,
+    /// It is not in the form the provider documents.
+    #[error("the call is not in the provider's form")]
+    Malformed,
+    /// What it says cannot be kept now; the provider should call again.
+    #[error("the store is not available: {0}")]
+    NotKept(String),
+}
+
+impl Dispatch {
+    /// Takes a provider's call to `/receipts/{token}`: its receipts are on disk when the reply is there. The same call again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`CallbackRefusal`].
+    pub async fn receipt_callback(
+        &self,
+        token: &str,
+        callback: &Callback<'_>,
+    ) -> Result<CallbackReply, CallbackRefusal> {
+        let station = self.engine.called(token).ok_or(CallbackRefusal::Unknown)?;
+        let built = station.built();
+        let gateway = built.gateway.as_ref().map_err(|_| CallbackRefusal::Unknown)?;
+        let received = gateway.receive(callback).map_err(|error| match error {
+            CallbackError::NotTaken => CallbackRefusal::Unknown,
+            CallbackError::Forbidden => CallbackRefusal::Forbidden,
+            CallbackError::Malformed => CallbackRefusal::Malformed,
+        });
+        let received = received.inspect_err(|refusal| {
+            tracing::warn!(gateway = %station.id, %refusal, "a provider's call was not taken");
+        })?;
+        if !received.receipts.is_empty() {
+            let work = StationWork { engine: Arc::clone(&self.engine), station: Arc::clone(&station) };
+            work.receipts(received.receipts)
+                .await
+                .map_err(|error| CallbackRefusal::NotKept(error.to_string()))?;
+        }
+        Ok(received.reply)
+    }
+
+    /// Whether a token belongs to a gateway: quick, for whoever would read a long body first.
+    pub fn is_receipt_token(&self, token: &str) -> bool {
+        self.engine.called(token).is_some()
+    }
+}
+
+impl Engine {
+    /// What makes a gateway's receipt address secret: its number, and a digest of it under the key file's key.
+    pub(crate) fn receipt_token(&self, id: GatewayId) -> String {
+        let digest = self.sealer.digest(&[b"receipt address", &id.0.to_be_bytes()]);
+        let digits = digest.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        format!("{id}-{}", digits.collect::<String>())
+    }
+
+    /// Where a gateway's provider reports, from the public address or, without one, from the root of it.
+    pub(crate) fn receipt_url(&self, id: GatewayId) -> String {
+        let base = self.environment.public_url.as_deref().unwrap_or_default();
+        format!("{base}/receipts/{}", self.receipt_token(id))
+    }
+
+    /// The gateway that a token belongs to.
+    fn called(&self, token: &str) -> Option<Arc<Station>> {
+        let id = GatewayId(token.split_once('-')?.0.parse().ok()?);
+        let station = self.view.load().stations.get(&id).cloned()?;
+        let is_right = bool::from(self.receipt_token(id).as_bytes().ct_eq(token.as_bytes()));
+        is_right.then_some(station)
+    }
+}

@@ -1,0 +1,28 @@
+//! Lists the catalogue's files, so that the compiler takes them into the program: adding a provider is adding a file.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalogue");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path.canonicalize()?);
+        }
+    }
+    files.sort();
+    let mut code = String::from(
+        "/// Name and text of each file of the catalogue.\npub(super) const FILES: &[(&str, &str)] = &[\n",
+    );
+    for path in files {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let _ = writeln!(code, "    ({name:?}, include_str!({:?})),", path.display().to_string());
+    }
+    code.push_str("];\n");
+    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?;
+    fs::write(Path::new(&out).join("catalogue.rs"), code)
+}

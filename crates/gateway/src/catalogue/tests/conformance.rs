@@ -1,0 +1,224 @@
+//! One test over every file: its requests byte for byte, its answers by their outcomes, its receipts by their states.
+
+use super::cases::{self, AnswerCase, Cases, Expected, ReceiptCase};
+use crate::catalogue::exchange::CatalogueExchange;
+use crate::catalogue::file::Feature;
+use crate::catalogue::plugin::CataloguePlugin;
+use crate::http::{Answer, BodyEnd, Call, Exchange as _};
+use crate::{Callback, CallbackError, Outcome, Plugin as _, Plugins, canonical_id};
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use textgate_sms::MessageId;
+
+pub fn header_map(headers: &BTreeMap<String, String>) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    map
+}
+
+fn assert_call(what: &str, call: Result<Call, Outcome>, expected: &Expected) {
+    let call = call.unwrap_or_else(|outcome| panic!("{what}: {}", outcome.detail));
+    let headers: BTreeMap<String, String> = call
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(call.method.as_str(), expected.method, "{what}: method");
+    assert_eq!(call.url.as_str(), expected.url, "{what}: URL");
+    assert_eq!(String::from_utf8_lossy(&call.body), expected.body, "{what}: body");
+    assert_eq!(headers, expected.headers, "{what}: headers");
+}
+
+fn outcome(exchange: &CatalogueExchange, case: &AnswerCase) -> Outcome {
+    let answer = Answer {
+        status: StatusCode::from_u16(case.status).unwrap(),
+        headers: header_map(&case.headers),
+        body: case.body.clone().into_bytes(),
+        end: BodyEnd::Whole,
+    };
+    exchange.outcome(&answer, MessageId::first_at(0), case.segments.unwrap_or(1))
+}
+
+#[test]
+fn every_provider_sends_its_golden_requests_byte_for_byte() {
+    cases::all().iter().for_each(|(plugin, cases)| requests(plugin, cases));
+}
+
+pub fn requests(plugin: &CataloguePlugin, cases: &Cases) {
+    assert!(!cases.request.is_empty(), "{}: no request", plugin.name());
+    for case in &cases.request {
+        let settings = cases::settings(plugin, cases, &case.settings);
+        let exchange = cases::exchange(plugin, &settings, case.callback);
+        let moment = cases::moment();
+        let submission = cases::submission(&case.message, &moment);
+        let token = exchange.wants_token().then_some("golden-token");
+        let what = format!("{}, {}", plugin.name(), case.name);
+        assert_call(&what, exchange.call_at(&submission, token, &moment), &case.expect);
+    }
+    let settings = cases::settings(plugin, cases, &Map::new());
+    let exchange = cases::exchange(plugin, &settings, true);
+    assert_eq!(exchange.wants_token(), cases.token.is_some(), "{}: token", plugin.name());
+    if let Some(expected) = &cases.token {
+        assert_call(plugin.name(), exchange.token_call_at(&cases::moment()), expected);
+    }
+    assert_eq!(exchange.has_balance(), cases.balance.is_some(), "{}: balance", plugin.name());
+    if let Some(case) = &cases.balance {
+        let token = exchange.wants_token().then_some("golden-token");
+        assert_call(plugin.name(), exchange.balance_call_at(token, &cases::moment()), &case.expect);
+    }
+}
+
+#[test]
+fn every_golden_answer_has_its_outcome() {
+    cases::all().iter().for_each(|(plugin, cases)| answers(plugin, cases));
+}
+
+pub fn answers(plugin: &CataloguePlugin, cases: &Cases) {
+    let settings = cases::settings(plugin, cases, &Map::new());
+    let exchange = cases::exchange(plugin, &settings, true);
+    let mut is_sent_once = false;
+    for case in &cases.answer {
+        let what = format!("{}, {}", plugin.name(), case.name);
+        let outcome = outcome(&exchange, case);
+        assert_eq!(outcome.class, case.class, "{what}: {}", outcome.detail);
+        let ids: Vec<&str> = outcome.provider_ids.iter().map(|id| &**id).collect();
+        assert_eq!(ids, case.ids, "{what}: ids");
+        let wait = outcome.retry_after.map(|wait| wait.as_secs());
+        assert_eq!(wait, case.retry_after_s, "{what}: retry after");
+        if let Some(part) = &case.detail {
+            assert!(outcome.detail.contains(part), "{what}: {}", outcome.detail);
+        }
+        if let Some(sent) = case.sent {
+            assert_eq!(outcome.segments_sent, sent, "{what}: segments sent");
+        }
+        is_sent_once |= outcome.class == textgate_sms::OutcomeClass::Sent;
+    }
+    assert!(is_sent_once, "{}: no golden success", plugin.name());
+}
+
+#[test]
+fn every_golden_receipt_has_its_state() {
+    cases::all().iter().for_each(|(plugin, cases)| receipts(plugin, cases));
+}
+
+pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
+    let has_receipts = plugin.file.receipt.is_some();
+    assert_eq!(has_receipts, !cases.receipt.is_empty(), "{}: receipt cases", plugin.name());
+    for case in &cases.receipt {
+        let what = format!("{}, {}", plugin.name(), case.name);
+        let settings = cases::settings(plugin, cases, &case.settings);
+        let exchange = cases::exchange(plugin, &settings, true);
+        let received = receive(&exchange, case);
+        match &case.refused {
+            Some(refused) => {
+                let error = received.err().unwrap_or_else(|| panic!("{what}: it was taken"));
+                let expected = match refused.as_str() {
+                    "forbidden" => CallbackError::Forbidden,
+                    "malformed" => CallbackError::Malformed,
+                    other => panic!("{what}: {other}"),
+                };
+                assert_eq!(error, expected, "{what}");
+            }
+            None => {
+                let received = received.unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(received.receipts.len(), case.expect.len(), "{what}: how many");
+                for (receipt, expected) in received.receipts.iter().zip(&case.expect) {
+                    assert_eq!(receipt.candidates[0], canonical_id(&expected.id), "{what}: id");
+                    assert_eq!(receipt.state, expected.state, "{what}: state");
+                    assert_eq!(receipt.error.as_deref(), expected.error.as_deref(), "{what}: error");
+                    let to = receipt.number.map(|number| number.to_string());
+                    assert_eq!(to, expected.to, "{what}: to");
+                }
+                let status = case.reply_status.unwrap_or(200);
+                assert_eq!(received.reply.status, status, "{what}: reply");
+                if let Some(body) = &case.reply_body {
+                    assert_eq!(&received.reply.body, body, "{what}: reply");
+                }
+            }
+        }
+    }
+}
+
+fn receive(exchange: &CatalogueExchange, case: &ReceiptCase) -> Result<crate::Received, CallbackError> {
+    let headers = header_map(&case.headers);
+    exchange.receive(&Callback {
+        method: &case.method,
+        query: &case.query,
+        headers: &headers,
+        body: case.body.as_bytes(),
+    })
+}
+
+#[test]
+fn every_golden_balance_is_read() {
+    for (plugin, cases) in cases::all() {
+        let Some(case) = &cases.balance else { continue };
+        let settings = cases::settings(plugin, cases, &Map::new());
+        let exchange = cases::exchange(plugin, &settings, true);
+        for answer in &case.answer {
+            let given = Answer {
+                status: StatusCode::from_u16(answer.status).unwrap(),
+                headers: HeaderMap::new(),
+                body: answer.body.clone().into_bytes(),
+                end: BodyEnd::Whole,
+            };
+            match (exchange.balance(&given), answer.amount) {
+                (Ok(balance), Some(amount)) => {
+                    assert_eq!(
+                        (balance.amount, balance.unit),
+                        (amount, answer.unit.clone()),
+                        "{}",
+                        plugin.name()
+                    );
+                }
+                (Err(_), None) => {}
+                (found, _) => panic!("{}: {found:?}", plugin.name()),
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_that_a_provider_refuses_are_refused_by_their_fields() {
+    for (plugin, cases) in cases::all() {
+        for case in &cases.refused {
+            let mut all = cases.settings.clone();
+            all.extend(case.settings.clone());
+            let plugins = Plugins::new(vec![Arc::new(plugin.clone())]);
+            let problems = plugins.check(plugin.name(), &Value::Object(all)).err().unwrap_or_default();
+            let paths: Vec<String> = problems.into_iter().map(|problem| problem.path).collect();
+            assert_eq!(paths, case.paths, "{}", plugin.name());
+        }
+    }
+}
+
+#[test]
+fn what_a_provider_can_do_has_a_golden_request() {
+    for (plugin, cases) in cases::all() {
+        let has = |feature| plugin.file.features.get_ref().contains(&feature);
+        let any = |is: &dyn Fn(&cases::RequestCase) -> bool| cases.request.iter().any(is);
+        let is_set =
+            |case: &cases::RequestCase, name: &str| case.settings.get(name) == Some(&Value::Bool(true));
+        let name = plugin.name();
+        assert!(
+            !has(Feature::Flash) || any(&|case| case.message.flash == Some(true) || is_set(case, "flash")),
+            "{name}: no flash request"
+        );
+        assert!(
+            !has(Feature::Overwrite)
+                || any(&|case| case.message.overwrite.is_some() || is_set(case, "overwrite")),
+            "{name}: no overwrite request"
+        );
+        let is_unicode =
+            |case: &cases::RequestCase| case.message.text.as_ref().is_some_and(|t| !t.is_ascii());
+        assert!(!has(Feature::Unicode) || any(&is_unicode), "{name}: no request beyond ASCII");
+        let is_long =
+            |case: &cases::RequestCase| case.message.text.as_ref().is_some_and(|t| t.chars().count() > 160);
+        assert!(any(&is_long), "{name}: no request of several segments");
+    }
+}

@@ -1,0 +1,185 @@
+//! Hostile answers and calls, the same for every provider: never a panic, never a false success, never a number in a detail.
+
+use super::cases;
+use crate::http::{Answer, BodyEnd, Exchange as _};
+use crate::{Callback, Plugin as _};
+use proptest::prelude::*;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::{Map, Value};
+use textgate_sms::MessageId;
+use textgate_sms::OutcomeClass::{Rejected, Sent, Throttled};
+
+/// Every leaf in a JSON text made into something else, one at a time, and the whole with all of them so.
+fn mutations(body: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for end in [0, body.len() / 3, body.len() / 2, body.len().saturating_sub(1)] {
+        if body.is_char_boundary(end) {
+            found.push(body[..end].to_owned());
+        }
+    }
+    if let Ok(json) = serde_json::from_str::<Value>(body) {
+        for other in
+            [Value::Null, Value::Array(vec![]), Value::Bool(true), Value::from(-1), "15550100199".into()]
+        {
+            found.push(replaced(&json, &other).to_string());
+        }
+        found.push(Value::Array(vec![json.clone(); 300]).to_string());
+        found.push(Value::from(json.to_string()).to_string());
+    }
+    found
+}
+
+/// The same for all: nested, endless, another page, no text at all.
+fn garbage() -> Vec<String> {
+    vec![
+        "[".repeat(60_000),
+        format!("{}{}", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
+        "x".repeat(64 * 1024),
+        "<!DOCTYPE html><html><body>Please log in</body></html>".to_owned(),
+        "\u{0}\u{1}\u{feff}".to_owned(),
+        String::new(),
+    ]
+}
+
+fn replaced(json: &Value, other: &Value) -> Value {
+    match json {
+        Value::Array(list) => Value::Array(list.iter().map(|entry| replaced(entry, other)).collect()),
+        Value::Object(entries) => Value::Object(
+            entries.iter().map(|(name, entry)| (name.clone(), replaced(entry, other))).collect(),
+        ),
+        _ => other.clone(),
+    }
+}
+
+#[test]
+fn no_hostile_answer_is_a_panic_a_false_success_or_tells_a_number() {
+    for (plugin, cases) in cases::all() {
+        let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
+        let rule = &plugin.file.answer;
+        // A provider whose success is its status alone says so with any body.
+        let is_by_status = rule.success.is_empty() && rule.id.is_none();
+        let bodies: Vec<String> = cases.answer.iter().map(|case| case.body.clone()).collect();
+        let mutated = bodies.iter().flat_map(|body| mutations(body)).map(|body| (body, &[200, 400][..]));
+        let garbage =
+            garbage().into_iter().map(|body| (body, &[100, 200, 202, 302, 401, 404, 429, 503, 504, 999][..]));
+        for (body, statuses) in mutated.chain(garbage) {
+            for status in statuses.iter().copied() {
+                for end in [BodyEnd::Whole, BodyEnd::CutOff, BodyEnd::Broken] {
+                    let answer = Answer {
+                        status: StatusCode::from_u16(status).unwrap(),
+                        headers: HeaderMap::new(),
+                        body: body.clone().into_bytes(),
+                        end,
+                    };
+                    let outcome = exchange.outcome(&answer, MessageId::first_at(0), 3);
+                    let _ = exchange.balance(&answer);
+                    let _ = exchange.token(&answer);
+                    assert!(outcome.detail.len() <= 300, "{}: {}", plugin.name(), outcome.detail.len());
+                    assert!(!outcome.detail.contains("15550100199"), "{}: {}", plugin.name(), outcome.detail);
+                    assert!(outcome.segments_sent <= 3 && outcome.provider_ids.len() <= 255);
+                    let is_page = body.starts_with("<!DOCTYPE") || body.len() > 50_000 || body.is_empty();
+                    if is_page && !is_by_status {
+                        assert_ne!(outcome.class, Sent, "{}: {status} {:.40}", plugin.name(), body);
+                        assert_ne!(outcome.class, Rejected, "{}: {status} {:.40}", plugin.name(), body);
+                    }
+                    if outcome.class == Throttled {
+                        assert!(outcome.retry_after.is_none_or(|wait| wait.as_secs() <= 3600));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_hostile_call_is_a_panic_or_too_many_receipts() {
+    for (plugin, cases) in cases::all() {
+        let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
+        for case in &cases.receipt {
+            let headers = super::conformance::header_map(&case.headers);
+            for text in mutations(&case.body).into_iter().chain(mutations(&case.query)).chain(garbage()) {
+                for (query, body) in
+                    [(text.as_str(), ""), ("", text.as_str()), (text.as_str(), text.as_str())]
+                {
+                    let callback =
+                        Callback { method: &case.method, query, headers: &headers, body: body.as_bytes() };
+                    if let Ok(received) = exchange.receive(&callback) {
+                        assert!(received.receipts.len() <= 1_000, "{}", plugin.name());
+                        for receipt in received.receipts {
+                            assert!(
+                                receipt.candidates.iter().all(|id| id.len() <= 1_024),
+                                "{}",
+                                plugin.name()
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_changed_octet_breaks_a_signed_call() {
+    for (plugin, cases) in cases::all() {
+        let Some(rule) = &plugin.file.receipt else { continue };
+        // A secret that is only shown, and a token without a body's hash, do not cover the body.
+        if rule.get_ref().signature.as_ref().is_none_or(|signature| signature.sign.is_none()) {
+            continue;
+        }
+        // Settings of its own may be those without a key.
+        for case in cases.receipt.iter().filter(|case| case.refused.is_none() && case.settings.is_empty()) {
+            let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &case.settings), true);
+            let headers = super::conformance::header_map(&case.headers);
+            let changed = format!("{}&a=b", case.body);
+            let callback = Callback {
+                method: &case.method,
+                query: &case.query,
+                headers: &headers,
+                body: changed.as_bytes(),
+            };
+            assert_eq!(
+                exchange.receive(&callback).err(),
+                Some(crate::CallbackError::Forbidden),
+                "{}, {}",
+                plugin.name(),
+                case.name
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever stands in a text, it comes out of the request as it went in, and changes nothing else.
+    #[test]
+    fn no_text_and_no_sender_breaks_out_of_its_place(text in "\\PC{1,40}|[\"'\\\\<>&{}=%+;\r\n\u{1}]{1,20}", sender in "[ -~]{1,11}") {
+        for (plugin, cases) in cases::all() {
+            let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
+            let moment = cases::moment();
+            let call = |text: &str, sender: &str| {
+                let case = cases::MessageCase {
+                    text: Some(text.to_owned()), sender: Some(sender.to_owned()), ..Default::default()
+                };
+                exchange.call_at(&cases::submission(&case, &moment), Some("t"), &moment)
+            };
+            let Ok(call) = call(&text, &sender) else { continue };
+            let request = plugin.file.send.get_ref();
+            if request.json.is_some() {
+                let body: Value = serde_json::from_slice(&call.body).expect("JSON");
+                prop_assert!(body.is_object() || body.is_array());
+            }
+            if request.form.is_some() {
+                let body = String::from_utf8(call.body.to_vec()).unwrap();
+                prop_assert!(body.bytes().all(|b| b.is_ascii_alphanumeric() || b"*-._+%&=".contains(&b)), "{}", body);
+            }
+            if request.xml.is_some() {
+                let body = String::from_utf8(call.body.to_vec()).unwrap();
+                let is_clean = !body.contains(['\r', '\u{1}']);
+                prop_assert!(is_clean);
+            }
+        }
+    }
+}

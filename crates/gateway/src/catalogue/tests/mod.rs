@@ -1,0 +1,8 @@
+//! The engine and every file of the catalogue against their golden cases.
+
+mod cases;
+mod conformance;
+mod files;
+mod hostile;
+mod receipts;
+mod wire;
