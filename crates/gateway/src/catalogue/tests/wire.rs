@@ -3,11 +3,12 @@
 use super::files::RIGHT;
 use crate::catalogue::plugin::CataloguePlugin;
 use crate::http::kit::{Bench, Reply, Server, answer, local, message};
-use crate::{Environment, Gateway, Plugin as _, validate};
+use crate::{Environment, Gateway, Overwrite, Plugin as _, validate};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use textgate_sms::OutcomeClass::{Account, Sent, Unavailable};
+use textgate_sms::ReplaceType;
 
 const OAUTH: &str = r#"
 [auth.oauth2]
@@ -141,6 +142,22 @@ async fn the_network_guard_judges_the_api_address_too() {
     assert!(outcome.detail.contains("loopback"), "{}", outcome.detail);
 }
 
+#[tokio::test]
+async fn where_the_provider_gives_no_id_its_receipts_name_ours() {
+    let text = RIGHT.replacen("id = \"/id\"", "own_id = true", 1).replacen(
+        "from = ",
+        "reference = \"{id}\", from = ",
+        1,
+    );
+    let mut server = Server::start(|_| answer("200 OK", "{}")).await;
+    let mut bench = Bench::of(gateway(&text, &server.url(""), json!({})));
+    let outcome = bench.send(message("hi")).await;
+    assert_eq!(outcome.class, Sent);
+    let request = server.request().await;
+    assert!(request.contains(&format!(r#""reference":"{}""#, outcome.provider_ids[0])), "{request}");
+    assert_eq!(*outcome.provider_ids[0], *message("hi").id.to_string());
+}
+
 #[test]
 fn what_the_provider_cannot_carry_is_refused_before_it_is_charged() {
     let short = RIGHT.replacen("countries", "max_characters = 200\ncountries", 1);
@@ -164,4 +181,52 @@ fn an_api_address_is_scheme_host_and_port() {
         assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");
         assert_eq!(problems[0].path, "api_address", "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn flash_and_overwrite_are_the_messages_or_else_the_settings() {
+    let text = RIGHT.replacen("\"unicode\"]", "\"unicode\", \"flash\", \"overwrite\"]", 1).replacen(
+        "from = \"{sender}\"",
+        "f = { is = 1, when = \"flash\" }, o = \"{overwrite_type}\", r = \"{overwrite}\"",
+        1,
+    );
+    let text = text.replacen("features = [\"sender\", ", "features = [", 1).replacen(
+        "[sender]\nsetting = \"sender\"\n",
+        "",
+        1,
+    );
+    let mut server = Server::start(|_| answer("200 OK", r#"{"id":"abc"}"#)).await;
+    let on = json!({"flash": true, "overwrite": true});
+    for (settings, flash, overwrite, expected) in [
+        (json!({}), None, Overwrite::AsSet, r#""r":false}"#),
+        (on.clone(), None, Overwrite::AsSet, r#""f":1,"o":1,"r":true}"#),
+        (on, Some(false), Overwrite::Off, r#""r":false}"#),
+        (json!({}), Some(true), Overwrite::Type(ReplaceType::new(3).unwrap()), r#""f":1,"o":3,"r":true}"#),
+    ] {
+        let mut bench = Bench::of(gateway(&text, &server.url(""), settings));
+        let mut submission = message("hi");
+        (submission.flash, submission.overwrite) = (flash, overwrite);
+        assert_eq!(bench.send(submission).await.class, Sent);
+        let request = server.request().await;
+        assert!(request.ends_with(&format!(r#"{{"to":"15550100199","text":"hi",{expected}"#)), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn xml_reaches_the_provider_as_it_is_described() {
+    let json = "json = { to = \"{to}\", text = \"{text}\", from = \"{sender}\" }";
+    let xml = "headers.Content-Type = \"text/xml; charset=utf-8\"\nxml = { MSG = { \"@version\" = 2, TO = [\"{to}\"], FROM = \"{sender}\", BODY = { \"@type\" = \"text\", \"#text\" = \"{text}\" } } }";
+    let text = RIGHT.replacen(json, xml, 1).replacen("headers = { X-Key = \"{setting.key}\" }\n", "", 1);
+    let mut server = Server::start(|_| answer("200 OK", r#"{"id":"abc"}"#)).await;
+    let mut bench = Bench::of(gateway(&text, &server.url(""), json!({})));
+    assert_eq!(bench.send(message("a < b & \"c\"")).await.class, Sent);
+    let request = server.request().await;
+    assert!(request.contains("content-type: text/xml; charset=utf-8\r\n"), "{request}");
+    assert!(
+        request.ends_with(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><MSG version=\"2\"><TO>15550100199</TO>\
+             <BODY type=\"text\">a &lt; b &amp; &quot;c&quot;</BODY></MSG>"
+        ),
+        "{request}"
+    );
 }
