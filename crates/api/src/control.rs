@@ -214,13 +214,13 @@ async fn status(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {
     let mut virtual_servers = Vec::new();
     for server in api.dispatch.virtual_servers(VsId::ROOT).await? {
         // One that was removed in between is not missed.
-        if let Ok(settings) = api.dispatch.settings(server.id).await {
+        if let Ok(gateways) = api.dispatch.gateways(server.id) {
             virtual_servers.push(ServerStatus {
                 id: server.id,
                 path: server.path,
                 mode: server.mode,
                 credits: server.credits,
-                gateways: settings.gateways,
+                gateways,
             });
         }
     }

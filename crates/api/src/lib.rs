@@ -15,6 +15,7 @@ mod credits;
 mod messages;
 mod openapi;
 mod operations;
+mod places;
 mod problem;
 mod rate;
 mod receipts;

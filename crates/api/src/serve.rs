@@ -1,17 +1,17 @@
 //! The accept loop: HTTP/1.1 on TCP or a Unix socket, with a bound on everything that a peer can make large or slow.
 
+use crate::places::Places;
 use crate::stall::StallBound;
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,7 +26,7 @@ pub struct HttpLimits {
     pub header_bytes: usize,
     /// Most headers of a request; more are answered 431.
     pub headers: usize,
-    /// Most connections at once; further ones wait to be accepted.
+    /// Most connections at once; further ones wait to be accepted until one ends, or one that is idle makes room.
     pub connections: usize,
 }
 
@@ -105,20 +105,21 @@ async fn accept_all<L: Listener>(
         .header_read_timeout(limits.header_time)
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
+        // Whoever has said all there is to say still wants the answer (RFC 9112 §9.6: a half-closed connection is not gone).
+        .half_close(true)
         // What is read ahead and written behind, per connection: room for a head and a good part of a body.
         .max_buf_size((4 * limits.header_bytes).max(LEAST_BUFFER));
     // Not `pipeline_flush`: with it, hyper holds an answer back while anything unread is left of the peer's, and a refusal of a
     // head or body that was not read to its end would never leave.
-    let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let places = Places::new(limits.connections);
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     loop {
         // First a place, then a connection: what finds none waits in the kernel's queue, and costs nothing here.
         let place = tokio::select! {
             () = stop.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => place,
+            place = places.take() => place,
         };
-        let Ok(place) = place else { break };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
@@ -131,13 +132,24 @@ async fn accept_all<L: Listener>(
             }
         };
         let io = TokioIo::new(StallBound::new(stream, limits.stall_time));
-        let connection = http.serve_connection(io, TowerToHyperService::new(router.clone()));
+        let (service, requests) = (TowerToHyperService::new(router.clone()), place.requests());
+        let service = service_fn(move |request| {
+            let (busy, answer) = (requests(), service.call(request));
+            async move {
+                let answer = answer.await;
+                drop(busy);
+                answer
+            }
+        });
+        let connection = http.serve_connection(io, service);
         let (stop, abort) = (stop.clone(), abort.clone());
         connections.spawn(async move {
             let mut connection = pin!(connection);
             // A peer that breaks off or talks nonsense is its own affair; hyper has answered what can be answered.
             tokio::select! {
                 _ = connection.as_mut() => {}
+                // Broken off: it has asked for nothing, and others wait.
+                () = place.must_leave() => {}
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {

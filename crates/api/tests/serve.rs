@@ -288,3 +288,44 @@ async fn a_unix_socket_is_served_alike() {
     stop.cancel();
     tokio::time::timeout(PATIENCE, task).await.expect("serve ends").unwrap();
 }
+
+#[tokio::test]
+async fn a_peer_that_has_closed_its_side_still_gets_its_answer() {
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (Arc::clone(&asked), Arc::clone(&go));
+    let slow = get(move || async move {
+        tell.notify_one();
+        wait.notified().await;
+        "hello"
+    });
+    let served = served(Router::new().route("/", slow), HttpLimits::default(), PATIENCE).await;
+    let mut stream = served.connect().await;
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    asked.notified().await;
+    // Some turns of the runtime, in which the end of the peer's side is read.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    go.notify_one();
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer:?}");
+    served.finished().await;
+}
+
+#[tokio::test]
+async fn connections_that_ask_for_nothing_make_room_for_those_that_do() {
+    let limits = HttpLimits { connections: 3, header_time: 10 * PATIENCE, ..HttpLimits::default() };
+    let served = plain(limits).await;
+    let mut held = Vec::new();
+    for begun in ["", "GET / HT", GET] {
+        let mut stream = served.connect().await;
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    until(&mut held[2], "hello").await;
+    for _ in 0..5 {
+        assert!(served.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"));
+    }
+    served.finished().await;
+}

@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::view::{Route, View};
 use crate::words::{Refusal, Request, Taken, What};
+use futures_util::FutureExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -46,7 +47,7 @@ impl Engine {
         requests: Vec<Request>,
     ) -> CarriedThrough<Vec<Result<Taken, Refusal>>> {
         let engine = Arc::clone(self);
-        CarriedThrough(Some(Box::pin(async move { engine.accept_all(vs, requests).await })))
+        CarriedThrough::new(async move { engine.accept_all(vs, requests).await })
     }
 
     async fn accept_all(self: &Arc<Self>, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
@@ -71,9 +72,15 @@ impl Engine {
             Ok(Vec::new())
         } else {
             // Queued by the call: what overtakes its commit is recorded after it all the same.
-            let commit = self.store.accept(news);
-            self.overlap(&mut prepared);
-            commit.await
+            let mut commit = self.store.accept(news);
+            match (&mut commit).now_or_never() {
+                // Too much waits, or it is closed: nothing is queued, so nothing may overtake it.
+                Some(refused) => refused,
+                None => {
+                    self.overlap(&mut prepared);
+                    commit.await
+                }
+            }
         };
         let mut stored = match stored {
             Ok(stored) => Ok(stored.into_iter()),
@@ -85,8 +92,11 @@ impl Engine {
             None => match (prepared.next(), &mut stored) {
                 (Some(message), Ok(stored)) => self.accepted(message, stored.next()),
                 (Some(message), Err(refused)) => {
-                    match message.submission {
+                    // What is answered with 503 must not leave later: on its way already, it is called back while that can be.
+                    match message.submission.or_else(|| self.withdraw(message.id)) {
                         Some(_) => self.dropped(1),
+                        // What is still in a lane has not left, and need not.
+                        None if self.withdraw(message.id).is_some() => self.dropped(1),
                         None => drop(self.metrics.unacknowledged.inc()),
                     }
                     Err(refused.clone())
@@ -128,12 +138,12 @@ impl Engine {
         let checked = Checked::new(&request, now_ms).map_err(Refusal::Invalid)?;
         let route = view.route(vs).ok_or(Refusal::NotConfigured)?;
         let plan = plan(route, &request.text)?;
-        if !self.take_place() {
+        let kind = request.kind.unwrap_or(Kind::Text);
+        if !self.take_place(kind) {
             return Err(Refusal::Busy);
         }
         let id = self.next_id(now_ms);
         let expires_ms = checked.due_ms.unwrap_or(now_ms) + i64::from(checked.validity_s) * 1000;
-        let kind = request.kind.unwrap_or(Kind::Text);
         let idempotency = request.idempotency_key.as_deref().map(|key| self.idempotency(vs, key, &request));
         let sender: Option<Box<str>> = request.sender.filter(|s| !s.is_empty()).map(String::into_boxed_str);
         let new = NewMessage {
@@ -326,6 +336,13 @@ fn refusal(error: &StoreError) -> Refusal {
 
 /// A future that goes on by itself when it is dropped before its end.
 pub(crate) struct CarriedThrough<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> CarriedThrough<T> {
+    /// This future, to be carried through.
+    pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
 
 impl<T: Send + 'static> Future for CarriedThrough<T> {
     type Output = T;

@@ -45,7 +45,7 @@ enum Entry {
 struct Due {
     retries: Vec<Box<Submission>>,
     looks: BTreeSet<GatewayId>,
-    releases: Vec<MessageId>,
+    releases: Vec<(i64, MessageId)>,
 }
 
 impl Agenda {
@@ -76,9 +76,21 @@ impl Agenda {
         }
     }
 
-    /// Takes a scheduled message off the agenda.
-    pub(crate) fn unschedule(&self, due_ms: i64, id: MessageId) {
-        self.lock().scheduled.remove(&(due_ms, id));
+    /// Takes a scheduled message off the agenda. Answers whether it was there: one that is being released is not.
+    pub(crate) fn unschedule(&self, due_ms: i64, id: MessageId) -> bool {
+        self.lock().scheduled.remove(&(due_ms, id))
+    }
+
+    /// The messages that wait for another round, and those that are scheduled.
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> (Vec<MessageId>, Vec<MessageId>) {
+        let entries = self.lock();
+        let retry = |entry: &Entry| match entry {
+            Entry::Retry(submission) => Some(submission.id),
+            Entry::Look(_) => None,
+        };
+        let retries = entries.timed.values().filter_map(retry).collect();
+        (retries, entries.scheduled.iter().map(|(_, id)| *id).collect())
     }
 
     fn add(&self, at: Instant, entry: Entry) {
@@ -110,7 +122,7 @@ impl Agenda {
             && first.0 <= now_ms
         {
             entries.scheduled.remove(&first);
-            due.releases.push(first.1);
+            due.releases.push(first);
         }
         let timed = entries.timed.first_key_value().map(|(key, _)| key.0);
         let scheduled = entries.scheduled.first().map(|(due_ms, _)| {
@@ -137,8 +149,8 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
         for gateway in due.looks {
             engine.look(gateway);
         }
-        if !due.releases.is_empty() {
-            release(&engine, due.releases).await;
+        if !due.releases.is_empty() && !stop.is_cancelled() {
+            release(&engine, due.releases, &stop).await;
             continue;
         }
         let sleep = async {
@@ -148,6 +160,7 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = changed => {}
             () = sleep => {}
@@ -156,9 +169,9 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
 }
 
 /// Moves scheduled messages to their gateways; when the store cannot, they are tried again.
-async fn release(engine: &Arc<Engine>, ids: Vec<MessageId>) {
-    let now_ms = engine.clock.now_ms();
-    match engine.store.release(ids.clone(), now_ms).await {
+async fn release(engine: &Arc<Engine>, due: Vec<(i64, MessageId)>, stop: &CancellationToken) {
+    let ids = due.iter().map(|(_, id)| *id).collect();
+    match engine.store.release(ids, engine.clock.now_ms()).await {
         Ok(messages) => {
             for message in messages {
                 engine.resume(message);
@@ -166,10 +179,14 @@ async fn release(engine: &Arc<Engine>, ids: Vec<MessageId>) {
         }
         Err(error) => {
             tracing::warn!(%error, "scheduled messages cannot be released; trying again in a moment");
-            for id in ids {
-                engine.agenda.schedule(now_ms, id);
+            for (due_ms, id) in due {
+                engine.agenda.schedule(due_ms, id);
             }
-            tokio::time::sleep(RELEASE_PAUSE).await;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(RELEASE_PAUSE) => {}
+            }
         }
     }
 }

@@ -1,14 +1,26 @@
 //! Calling a message back.
 
+use crate::accept::CarriedThrough;
 use crate::engine::Engine;
 use crate::words::DirectoryError;
 use std::sync::Arc;
 use textgate_gateway::Submission;
 use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_store::StoredMessage;
 
 impl Engine {
-    /// Cancels a message unless a gateway has it. Answers its state afterwards, and whether this call changed it.
-    pub(crate) async fn cancel(
+    /// Cancels a message unless a gateway has it. Answers its state afterwards, and whether this call changed it. What was begun
+    /// is carried through even where the caller goes away: what was taken out of a lane is cancelled on disk, or goes back.
+    pub(crate) fn cancel(
+        self: &Arc<Self>,
+        vs: VsId,
+        id: MessageId,
+    ) -> CarriedThrough<Result<(MessageState, bool), DirectoryError>> {
+        let engine = Arc::clone(self);
+        CarriedThrough::new(async move { engine.cancel_one(vs, id).await })
+    }
+
+    async fn cancel_one(
         self: &Arc<Self>,
         vs: VsId,
         id: MessageId,
@@ -19,12 +31,7 @@ impl Engine {
             .await?
             .ok_or_else(|| DirectoryError::NotFound("this message".into()))?;
         if message.state == MessageState::Scheduled {
-            // The store decides between this call and the release, in one order.
-            let answer = self.cancel_stored(vs, id).await?;
-            if let (true, Some(due_ms)) = (answer.1, message.due_ms) {
-                self.agenda.unschedule(due_ms, id);
-            }
-            return Ok(answer);
+            return self.cancel_scheduled(&message).await;
         }
         if message.state != MessageState::Accepted {
             return Ok((message.state, false));
@@ -43,6 +50,23 @@ impl Engine {
         }
     }
 
+    async fn cancel_scheduled(
+        self: &Arc<Self>,
+        message: &StoredMessage,
+    ) -> Result<(MessageState, bool), DirectoryError> {
+        let (vs, id, due_ms) = (message.vs, message.id, message.due_ms.unwrap_or_default());
+        // Off the agenda first: one that is not there is being released, and on its way to a gateway.
+        let is_held = self.agenda.unschedule(due_ms, id);
+        if !is_held && self.is_running() {
+            return Ok((MessageState::Accepted, false));
+        }
+        let answer = self.cancel_stored(vs, id).await;
+        if answer.is_err() && is_held {
+            self.agenda.schedule(due_ms, id);
+        }
+        answer
+    }
+
     async fn cancel_stored(&self, vs: VsId, id: MessageId) -> Result<(MessageState, bool), DirectoryError> {
         let answer = self.store.cancel(vs, id, self.clock.now_ms()).await?;
         let (state, is_changed) = answer.ok_or_else(|| DirectoryError::NotFound("this message".into()))?;
@@ -53,7 +77,7 @@ impl Engine {
     }
 
     /// Takes a message out of wherever it waits; `None` where a gateway has it.
-    fn withdraw(&self, id: MessageId) -> Option<Box<Submission>> {
+    pub(crate) fn withdraw(&self, id: MessageId) -> Option<Box<Submission>> {
         let view = self.view.load();
         view.stations.values().find_map(|station| station.withdraw(id)).or_else(|| self.agenda.withdraw(id))
     }

@@ -18,6 +18,8 @@ impl Clock {
 
     /// Unix time in milliseconds.
     pub(crate) fn now_ms(self) -> i64 {
+        #[cfg(test)]
+        crate::simulation::pulse::beat();
         match self.held {
             Some((then_ms, then)) => {
                 then_ms + i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX / 2)

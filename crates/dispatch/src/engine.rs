@@ -9,11 +9,11 @@ use crate::view::View;
 use crate::words::{DirectoryError, Happening, What};
 use crate::{Limits, Metrics, Parts, StartError};
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use textgate_gateway::{Environment, Plugins};
-use textgate_sms::{GatewayId, IdSequence, MessageId, VsId};
+use textgate_sms::{GatewayId, IdSequence, Kind, MessageId, VsId};
 use textgate_store::{Change, Credits, Directory, GatewayRecord, Purpose, Sealer, Store, StoreError};
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -107,9 +107,20 @@ impl Engine {
         self.stopping.is_cancelled()
     }
 
-    /// Takes a place among the messages that wait, if there is one.
-    pub(crate) fn take_place(&self) -> bool {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.limits.waiting {
+    /// Whether gateways run, and the agenda is kept.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Acquire)
+    }
+
+    /// Takes a place among the messages that wait, if there is one. The last tenth is kept for passcodes, and half of it for
+    /// alerts: a burst of texts must not be what keeps a passcode out.
+    pub(crate) fn take_place(&self, kind: Kind) -> bool {
+        let kept = match kind {
+            Kind::Otp => 0,
+            Kind::Alert => self.limits.waiting / 20,
+            Kind::Text => self.limits.waiting / 10,
+        };
+        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.limits.waiting - kept {
             return true;
         }
         self.dropped(1);
@@ -124,6 +135,12 @@ impl Engine {
     /// So many messages are no longer in memory.
     pub(crate) fn dropped(&self, messages: usize) {
         self.waiting.fetch_sub(messages, Ordering::Relaxed);
+    }
+
+    /// How many messages have a place.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Changes the directory: `decide` says how, from the snapshot that is in force; nothing else changes meanwhile. The
@@ -177,13 +194,12 @@ impl Engine {
 
     /// Brings what runs in line with a new snapshot.
     fn follow(self: &Arc<Self>, before: &View, view: &View) {
-        if !self.is_running.load(Ordering::Acquire) || self.is_stopping() {
+        if !self.is_running() || self.is_stopping() {
             return;
         }
         self.runners.follow(self, view);
         for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
-            for mut submission in removed.remove() {
-                submission.routing.tried = 0;
+            for submission in removed.remove() {
                 self.route(submission);
             }
         }
@@ -192,7 +208,7 @@ impl Engine {
     }
 
     /// A station for each gateway of the directory: those there are keep theirs, with what waits in it.
-    fn stations(&self, directory: &Directory) -> Result<HashMap<GatewayId, Arc<Station>>, StartError> {
+    fn stations(&self, directory: &Directory) -> Result<BTreeMap<GatewayId, Arc<Station>>, StartError> {
         let before = self.view.load();
         let station = |record: &GatewayRecord| {
             let there = before.stations.get(&record.id);

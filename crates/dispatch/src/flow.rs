@@ -1,11 +1,12 @@
 //! A message's way through its gateways: where it goes first, and what follows from each outcome.
 
 use crate::engine::Engine;
-use crate::station::{Station, is_expired};
+use crate::station::{Station, Turned, is_expired};
 use crate::view::{Route, View};
 use crate::words::{OnUncertain, What};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use textgate_gateway::{Outcome, Submission, canonical_id};
@@ -48,7 +49,13 @@ impl Engine {
                     "its gateways were removed, or its SMS settings changed, before it could be sent";
                 return self.finish(submission, self.failed(reason.into()));
             };
-            let at = choose(route, &submission, now);
+            renew(route, &mut submission);
+            let (at, is_offered) = choose(route, &submission, now);
+            if !is_offered && is_round_over(&submission) {
+                // Whoever is left cannot send; those that failed may be well again before it is.
+                let pause = another_round(&mut submission, now);
+                return self.agenda.retry(now + pause, submission);
+            }
             let station = Arc::clone(&route.stations[at]);
             let routing = &mut submission.routing;
             let is_alternative = (0..route.stations.len()).any(|i| i != at && routing.tried & bit(i) == 0);
@@ -65,34 +72,54 @@ impl Engine {
         }
     }
 
-    /// Goes through what waits for a gateway.
+    /// Goes through what waits for a gateway; and where it needs a probe and has none, through what waits in vain elsewhere.
     pub(crate) fn look(self: &Arc<Self>, gateway: GatewayId) {
         let view = self.view.load();
         let Some(station) = view.stations.get(&gateway) else { return };
+        self.look_at(&view, station);
+        if station.wants_probe(self.clock.now()) {
+            view.stations.values().filter(|other| other.id != gateway).for_each(|s| self.look_at(&view, s));
+        }
+    }
+
+    fn look_at(self: &Arc<Self>, view: &View, station: &Station) {
+        let now = self.clock.now();
         // Asked before the station is locked, because no station is asked under another one's lock.
-        let well: SmallVec<[GatewayId; 16]> = view
-            .stations
-            .values()
-            .filter(|other| other.id != gateway && other.is_well())
-            .map(|s| s.id)
-            .collect();
-        let has_alternative = |submission: &Submission| {
-            route_of(&view, submission).is_some_and(|route| {
-                let stations = route.stations.iter().enumerate();
-                stations
-                    .into_iter()
-                    .any(|(i, s)| submission.routing.tried & bit(i) == 0 && well.contains(&s.id))
-            })
+        let others = || view.stations.values().filter(|other| other.id != station.id);
+        let well: SmallVec<[GatewayId; 16]> = others().filter(|s| s.is_well()).map(|s| s.id).collect();
+        // One message for each, to see how it is.
+        let probed = others().filter(|s| s.wants_probe(now)).map(|s| s.id).collect();
+        let probed: RefCell<SmallVec<[GatewayId; 4]>> = RefCell::new(probed);
+        let has_alternative = |submission: &Submission, is_stuck: bool| {
+            let routing = &submission.routing;
+            // From one that cannot send, a message may go back to one that it left for being slow.
+            let Some(route) = route_of(view, submission) else { return false };
+            let passed = match is_stuck {
+                _ if routing.order != route.order => 0,
+                true => routing.asked,
+                false => routing.tried,
+            };
+            let left = || route.stations.iter().enumerate().filter(|(i, _)| passed & bit(*i) == 0);
+            if left().any(|(_, s)| well.contains(&s.id)) {
+                return true;
+            }
+            let mut probed = probed.borrow_mut();
+            let at = probed.iter().position(|id| is_stuck && left().any(|(_, s)| s.id == *id));
+            // Or it begins anew: those that were asked may be well again before this one is.
+            at.map(|at| probed.remove(at)).is_some() || is_stuck && is_round_over(submission)
         };
-        let found = station.look(self.clock.now(), self.clock.now_ms(), &has_alternative);
+        let found = station.look(now, self.clock.now_ms(), &has_alternative);
         if let Some(next) = found.next {
-            self.agenda.look(next, gateway);
+            self.agenda.look(next, station.id);
         }
         for submission in found.expired {
             self.finish(submission, self.expired());
         }
         for mut submission in found.elsewhere {
-            mark_tried(&view, &mut submission);
+            if found.is_stuck {
+                submission.routing.tried = submission.routing.asked;
+            }
+            mark_tried(view, &mut submission);
             self.route(submission);
         }
     }
@@ -110,10 +137,18 @@ impl Engine {
         finished: &mut Vec<(Box<Submission>, Outcome)>,
     ) {
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
-        if let Some(probe_at) = station.finished(finished, now) {
-            self.agenda.look(probe_at, station.id);
-            // What waits behind the breaker need not.
-            self.agenda.look(now, station.id);
+        match station.finished(finished, now) {
+            Some(Turned::Opened(probe_at)) => {
+                self.agenda.look(probe_at, station.id);
+                // What waits behind the breaker need not.
+                self.agenda.look(now, station.id);
+            }
+            // What waits in vain elsewhere may come.
+            Some(Turned::Closed) => {
+                let others = self.view.load();
+                others.stations.keys().for_each(|other| self.agenda.look(now, *other));
+            }
+            None => {}
         }
         let view = self.view.load();
         let mut records = Vec::with_capacity(finished.len());
@@ -215,23 +250,17 @@ impl Engine {
             }
             OutcomeClass::Refused => {}
         }
-        mark_tried(view, submission);
         let Some(route) = route_of(view, submission) else { return Next::FailOver };
+        renew(route, submission);
+        mark_tried(view, submission);
+        submission.routing.asked |= bit_of(view, submission);
         if (0..route.stations.len()).any(|i| submission.routing.tried & bit(i) == 0) {
             return Next::FailOver;
         }
-        let routing = &mut submission.routing;
-        if !routing.is_worth_another_round {
+        if !submission.routing.is_worth_another_round {
             return Next::Final(self.failed(reason().into()));
         }
-        // No longer than its validity, so that its end is told in time.
-        let pause = pause(submission.kind, routing.round, submission.id.as_u64())
-            .min(submission.valid_until.saturating_duration_since(now));
-        let routing = &mut submission.routing;
-        routing.round = routing.round.saturating_add(1);
-        routing.tried = 0;
-        routing.is_worth_another_round = false;
-        Next::Again(pause)
+        Next::Again(another_round(submission, now))
     }
 
     /// Ends a message that is not with a gateway, and records that.
@@ -289,14 +318,33 @@ fn route_of<'a>(view: &'a View, submission: &Submission) -> Option<&'a Arc<Route
     view.route(owner).filter(|route| route.gateways_of == owner)
 }
 
-/// The first gateway in order that takes messages now; where none does, the first that was not tried, to wait there.
-fn choose(route: &Route, submission: &Submission, now: Instant) -> usize {
-    let untried = || {
-        let stations = route.stations.iter().enumerate();
-        stations.filter(|(i, _)| submission.routing.tried & bit(*i) == 0)
-    };
-    let found = untried().find(|(_, station)| station.offers(now)).or_else(|| untried().next());
-    found.map_or(0, |(i, _)| i)
+/// Whether all that can be asked have been, and one of them failed in a way that may pass.
+fn is_round_over(submission: &Submission) -> bool {
+    submission.routing.asked != 0 && submission.routing.is_worth_another_round
+}
+
+/// Begins another round, in which every gateway may be asked again. Answers the pause before it, no longer than the validity, so
+/// that its end is told in time.
+fn another_round(submission: &mut Submission, now: Instant) -> Duration {
+    let pause = pause(submission.kind, submission.routing.round, submission.id.as_u64())
+        .min(submission.valid_until.saturating_duration_since(now));
+    let routing = &mut submission.routing;
+    routing.round = routing.round.saturating_add(1);
+    (routing.tried, routing.asked) = (0, 0);
+    routing.is_worth_another_round = false;
+    pause
+}
+
+/// The first gateway in order that takes messages now, and that it does; else one that it left for being slow; where none does,
+/// the first that was not tried, to wait there.
+fn choose(route: &Route, submission: &Submission, now: Instant) -> (usize, bool) {
+    let but = |passed: u8| route.stations.iter().enumerate().filter(move |(i, _)| passed & bit(*i) == 0);
+    let routing = &submission.routing;
+    let offering = |passed| but(passed).find(|(_, station)| station.offers(now));
+    match offering(routing.tried).or_else(|| offering(routing.asked)) {
+        Some((at, _)) => (at, true),
+        None => (but(routing.tried).next().map_or(0, |(i, _)| i), false),
+    }
 }
 
 fn is_other_well(route: &Route, submission: &Submission, but: GatewayId) -> bool {
@@ -304,18 +352,29 @@ fn is_other_well(route: &Route, submission: &Submission, but: GatewayId) -> bool
     stations.into_iter().any(|(i, s)| s.id != but && submission.routing.tried & bit(i) == 0 && s.is_well())
 }
 
-/// Notes that the gateway a message is with has had its chance in this round.
-fn mark_tried(view: &View, submission: &mut Submission) {
-    let gateway = submission.routing.gateway;
-    let at = route_of(view, submission).and_then(|route| route.stations.iter().position(|s| s.id == gateway));
-    if let Some(at) = at {
-        submission.routing.tried |= bit(at);
+/// Where the list of gateways is another one than before, nothing of it has been tried.
+fn renew(route: &Route, submission: &mut Submission) {
+    let routing = &mut submission.routing;
+    if routing.order != route.order {
+        (routing.order, routing.tried, routing.asked) = (route.order, 0, 0);
     }
 }
 
+/// Notes that the gateway a message is with has had its chance in this round.
+fn mark_tried(view: &View, submission: &mut Submission) {
+    submission.routing.tried |= bit_of(view, submission);
+}
+
+/// The bit of the gateway a message is with; none where the settings do not have it any more.
+fn bit_of(view: &View, submission: &Submission) -> u8 {
+    let gateway = submission.routing.gateway;
+    let at = route_of(view, submission).and_then(|route| route.stations.iter().position(|s| s.id == gateway));
+    at.map_or(0, bit)
+}
+
 /// Settings hold at most 8 gateways.
-fn bit(position: usize) -> u32 {
-    1 << position.min(31)
+fn bit(position: usize) -> u8 {
+    1 << position.min(7)
 }
 
 /// The pause after a round in which no gateway took the message: doubling, and spread by a quarter so that a backlog doesn't come

@@ -123,6 +123,40 @@ async fn what_waits_for_a_gateway_that_goes_down_moves_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn from_a_gateway_that_goes_down_an_otp_goes_back_to_one_that_was_only_slow() {
+    let bench = Bench::with(&["a", "b"]).await;
+    *bench.script("a").window.lock().unwrap() = 0;
+    *bench.script("b").window.lock().unwrap() = 0;
+    let id = bench.accept(Kind::Otp).await;
+    sleep(Duration::from_millis(3_050)).await;
+    *bench.script("a").window.lock().unwrap() = 10;
+    bench.script("b").says(down());
+    bench.settle().await;
+    assert_eq!(bench.store.attempts(id), [(A, OutcomeClass::Sent)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_gateway_that_is_down_probes_the_other_and_then_leaves_by_it() {
+    let bench = Bench::with(&["a", "b"]).await;
+    bench.script("a").says(down());
+    bench.settle().await;
+    bench.script("b").answers(Unavailable);
+    let failed: Vec<_> = [bench.accept(Kind::Text).await, bench.accept(Kind::Otp).await].into();
+    for _ in 0..3 {
+        bench.accept(Kind::Alert).await;
+    }
+    bench.settle().await;
+    // The other one's breaker is open now.
+    let waiting = [bench.accept(Kind::Text).await, bench.accept(Kind::Otp).await];
+    bench.script("b").answers(OutcomeClass::Sent);
+    sleep(Duration::from_millis(1_500)).await;
+    let attempts: Vec<_> = waiting.iter().map(|id| bench.store.attempts(*id)).collect();
+    assert!(attempts.iter().all(|one| *one == [(B, OutcomeClass::Sent)]), "{attempts:?}");
+    sleep(Duration::from_secs(2)).await;
+    assert!(failed.iter().all(|id| bench.state(*id) == Sent), "and those that failed there are tried again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn with_every_gateway_down_a_message_waits_for_whichever_comes_first() {
     let bench = Bench::with(&["a", "b"]).await;
     bench.script("a").says(down());
@@ -259,6 +293,50 @@ async fn a_message_that_cannot_be_cancelled_on_disk_goes_its_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_scheduled_message_that_is_released_meanwhile_is_not_cancelled_behind_its_gateways_back() {
+    let bench = Bench::with(&["a"]).await;
+    let gateway = bench.script("a");
+    gateway.will(Reaction::After(Duration::from_secs(1), OutcomeClass::Sent));
+    let due = Some(crate::testing::START_MS + 1_000);
+    let id = bench.accept_as(Request { send_at_ms: due, ..request() }).await;
+    sleep(Duration::from_millis(990)).await;
+    // The answer that it is scheduled arrives when it is no longer.
+    *bench.store.answers_after.lock().unwrap() = Duration::from_millis(50);
+    assert_eq!(bench.dispatch.cancel(VsId::ROOT, id).await.unwrap(), (Accepted, false));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!((bench.state(id), gateway.taken()), (Sent, vec![id]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_nobody_waits_for_any_more_loses_no_message() {
+    let bench = Bench::with(&["a"]).await;
+    *bench.script("a").window.lock().unwrap() = 0;
+    let id = bench.accept(Kind::Text).await;
+    *bench.store.answers_after.lock().unwrap() = Duration::from_millis(50);
+    *bench.store.is_full.lock().unwrap() = true;
+    let cancel = bench.dispatch.cancel(VsId::ROOT, id);
+    assert!(tokio::time::timeout(Duration::from_millis(60), cancel).await.is_err(), "the caller is gone");
+    sleep(Duration::from_secs(1)).await;
+    *bench.store.is_full.lock().unwrap() = false;
+    *bench.script("a").window.lock().unwrap() = 1;
+    bench.script("a").says(Health::Up { window: 1 });
+    bench.settle().await;
+    assert_eq!(bench.state(id), Sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_release_does_not_keep_the_program_from_stopping() {
+    let bench = Bench::with(&["a"]).await;
+    let due = Some(crate::testing::START_MS + 1_000);
+    let id = bench.accept_as(Request { send_at_ms: due, ..request() }).await;
+    *bench.store.is_full.lock().unwrap() = true;
+    sleep(Duration::from_secs(5)).await;
+    let stop = tokio::time::timeout(Duration::from_secs(2), bench.dispatch.shutdown()).await;
+    assert!(stop.is_ok(), "it goes on trying for ever");
+    assert_eq!(bench.state(id), Scheduled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scheduled_message_leaves_when_it_is_due_even_if_the_store_was_full_then() {
     let bench = Bench::with(&["a"]).await;
     let at = |s: i64| Some(crate::testing::START_MS + s * 1000);
@@ -292,6 +370,39 @@ async fn a_start_goes_on_with_what_was_not_finished_and_drops_what_is_too_late()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_taken_before_a_start_stays_paid_and_counts() {
+    let before = Bench::with(&["a"]).await;
+    before.script("a").will(Reaction::Silence);
+    let id = before.accept(Kind::Text).await;
+    sleep(Duration::from_secs(45)).await;
+    before.dispatch.shutdown().await;
+    assert_eq!(before.store.attempts(id), [(A, Uncertain), (A, Uncertain)]);
+    let after = Bench::stopped(&["a"], std::sync::Arc::clone(&before.store), Limits::default()).await;
+    after.script("a").will(Reaction::Silence);
+    after.dispatch.engine.run().await.unwrap();
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!((after.state(id), after.store.attempts(id).len()), (Failed, 3));
+    assert!(after.store.refunds.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_before_a_start_does_not_lengthen_a_validity() {
+    let before = Bench::stopped(&["a"], std::sync::Arc::default(), Limits::default()).await;
+    // The next one's clock begins where this one's began: an hour earlier.
+    sleep(Duration::from_secs(3600)).await;
+    let otp = Request { kind: Some(Kind::Otp), validity_s: Some(60), ..request() };
+    let id = before.accept_as(otp).await;
+    let after = Bench::stopped(&["a"], std::sync::Arc::clone(&before.store), Limits::default()).await;
+    after.script("a").says(down());
+    after.dispatch.engine.run().await.unwrap();
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!(after.state(id), Expired);
+    after.script("a").says(Health::Up { window: 10 });
+    after.settle().await;
+    assert_eq!(after.script("a").taken(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_on_disk_is_sent_even_where_its_caller_has_gone() {
     let bench = Bench::with(&["a"]).await;
     drop(bench.dispatch.engine.accept(VsId::ROOT, vec![request()]));
@@ -309,6 +420,31 @@ async fn more_than_may_wait_is_refused_and_welcome_again_later() {
     bench.dispatch.engine.run().await.unwrap();
     bench.settle().await;
     assert!(bench.dispatch.accept(VsId::ROOT, vec![request()]).await[0].is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn texts_leave_room_for_passcodes() {
+    let limits = Limits { waiting: 40, ..Limits::default() };
+    let bench = Bench::stopped(&["a"], std::sync::Arc::default(), limits).await;
+    for (kind, expected) in [(Kind::Text, 36), (Kind::Alert, 2), (Kind::Otp, 2)] {
+        let requests = vec![Request { kind: Some(kind), ..request() }; 50];
+        let answers = bench.dispatch.accept(VsId::ROOT, requests).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passcode_that_overtook_a_commit_which_failed_is_called_back() {
+    // Its gateway does not run yet, so it waits in the lane.
+    let bench = Bench::stopped(&["a"], std::sync::Arc::default(), Limits::default()).await;
+    *bench.store.is_full.lock().unwrap() = true;
+    let otp = Request { kind: Some(Kind::Otp), ..request() };
+    let answers = bench.dispatch.accept(VsId::ROOT, vec![otp]).await;
+    assert_eq!(answers[0].as_ref().unwrap_err(), &Refusal::StoreUnavailable);
+    *bench.store.is_full.lock().unwrap() = false;
+    bench.dispatch.engine.run().await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.script("a").taken(), [], "what was refused does not leave");
 }
 
 #[tokio::test(start_paused = true)]
@@ -332,6 +468,19 @@ async fn what_waits_for_a_gateway_that_is_removed_goes_to_another() {
     bench.set(&["b"], OnUncertain::Failover).await;
     bench.settle().await;
     assert_eq!(bench.store.attempts(id), [(B, OutcomeClass::Sent)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_gateway_is_asked_though_the_one_in_its_place_refused() {
+    let bench = Bench::with(&["a", "b"]).await;
+    bench.script("a").answers(Refused);
+    bench.script("b").says(down());
+    bench.settle().await;
+    let id = bench.accept(Kind::Text).await;
+    bench.settle().await;
+    bench.set(&["c", "b"], OnUncertain::Failover).await;
+    bench.settle().await;
+    assert_eq!(bench.store.attempts(id), [(A, Refused), (u32::from(b'c'), OutcomeClass::Sent)]);
 }
 
 #[tokio::test(start_paused = true)]

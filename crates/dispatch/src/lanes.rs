@@ -66,7 +66,9 @@ impl Lanes {
         // Most looks take nothing: then nothing moves.
         let Some(first) = lane.iter().position(|submission| is_wanted(submission)) else { return };
         let mut kept = VecDeque::with_capacity(lane.len());
-        let tail = lane.split_off(first);
+        let mut tail = lane.split_off(first);
+        // Asked once each: what is wanted may depend on what was taken before.
+        into.extend(tail.pop_front());
         kept.append(lane);
         for submission in tail {
             if is_wanted(&submission) { into.push(submission) } else { kept.push_back(submission) }

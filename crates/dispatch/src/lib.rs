@@ -19,6 +19,8 @@ mod metrics;
 mod recovery;
 mod retention;
 mod runners;
+#[cfg(test)]
+mod simulation;
 mod station;
 #[cfg(test)]
 mod testing;

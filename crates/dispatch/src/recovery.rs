@@ -5,8 +5,8 @@ use crate::engine::Engine;
 use std::sync::Arc;
 use std::time::Duration;
 use textgate_gateway::{Routing, Submission};
-use textgate_sms::MessageId;
-use textgate_store::{Purpose, StoreError, StoredMessage, Transition};
+use textgate_sms::{MessageId, OutcomeClass};
+use textgate_store::{Event, Purpose, StoreError, StoredMessage, Transition};
 
 /// How many are read at once.
 const PAGE: usize = 2_000;
@@ -50,12 +50,22 @@ impl Engine {
             Some(payer) => view.server(*payer).and_then(|server| server.parent),
         };
         let gateways_of = owner.unwrap_or(message.vs);
-        let remaining_ms = u64::try_from(message.expires_ms - now_ms).unwrap_or(0);
+        let remaining_ms = remaining_ms(&message, now_ms);
         let text = message
             .sealed_text
             .as_deref()
             .and_then(|sealed| self.sealer.unseal(Purpose::Text, message.id.as_u64(), sealed).ok())
             .and_then(|plain| String::from_utf8(plain).ok());
+        let mut routing = Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms);
+        // What may have been taken before the start is not forgotten.
+        for event in &message.events {
+            if let Event::Attempt { class, provider_ids, .. } = event {
+                let is_uncertain = *class == OutcomeClass::Uncertain;
+                routing.uncertain = routing.uncertain.saturating_add(is_uncertain.into());
+                let taken = if is_uncertain { message.segments } else { provider_ids.len().min(255) as u8 };
+                routing.segments_sent = routing.segments_sent.saturating_add(taken);
+            }
+        }
         let submission = Box::new(Submission {
             id: message.id,
             to: message.to,
@@ -66,7 +76,7 @@ impl Engine {
             overwrite: overwrite(message.overwrite),
             valid_until: now + Duration::from_millis(remaining_ms),
             answer_by: now,
-            routing: Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms),
+            routing,
         });
         match text {
             Some(_) => self.route(submission),
@@ -80,4 +90,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// How long a message from the store may still be sent. A wall clock that was set back meanwhile, as that of a machine that starts
+/// without the right time, must not make it live longer than its caller said.
+fn remaining_ms(message: &StoredMessage, now_ms: i64) -> u64 {
+    let remaining_ms = message.expires_ms - now_ms;
+    let accepted_ms = message.id.accepted_ms();
+    let validity_ms = message.expires_ms - message.due_ms.unwrap_or(accepted_ms).max(accepted_ms);
+    // Ids run ahead of a clock that was set back; then they tell nothing about the validity.
+    let bounded_ms = if validity_ms > 0 { remaining_ms.min(validity_ms) } else { remaining_ms };
+    u64::try_from(bounded_ms).unwrap_or(0)
 }

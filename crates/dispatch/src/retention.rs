@@ -18,12 +18,14 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             tidied = tidy(&engine) => if let Err(error) = tidied {
                 tracing::warn!(%error, "old messages cannot be removed; trying again later");
             },
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(ROUND) => {}
         }

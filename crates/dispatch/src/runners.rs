@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::station::Station;
 use crate::view::View;
 use crate::work::StationWork;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use textgate_gateway::{Gateway, Health, Stop, Work as _};
@@ -17,7 +17,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// The running gateways.
 #[derive(Default)]
-pub(crate) struct Runners(Mutex<HashMap<GatewayId, Runner>>);
+pub(crate) struct Runners(Mutex<BTreeMap<GatewayId, Runner>>);
 
 struct Runner {
     gateway: Arc<dyn Gateway>,
@@ -57,7 +57,7 @@ impl Runners {
 
     /// Stops all, and waits until the last has drained.
     pub(crate) async fn stop(&self) {
-        let all: Vec<Runner> = self.lock().drain().map(|(_, runner)| runner).collect();
+        let all: Vec<Runner> = std::mem::take(&mut *self.lock()).into_values().collect();
         all.iter().for_each(|runner| runner.stop.cancel());
         for runner in all {
             // Only a panic could be told here, and was logged.
@@ -65,7 +65,7 @@ impl Runners {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<GatewayId, Runner>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<GatewayId, Runner>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,6 +99,7 @@ async fn run(gateway: Arc<dyn Gateway>, work: Arc<StationWork>, stop: Stop, befo
         tracing::error!(gateway = %work.station.id, "the gateway ended by itself; starting it again");
         work.health(Health::Down { reason: "it ended by itself".into(), is_account: false });
         tokio::select! {
+            biased;
             () = stop.token.cancelled() => {}
             () = tokio::time::sleep(RESTART_PAUSE) => {}
         }

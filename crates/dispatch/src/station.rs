@@ -64,6 +64,14 @@ enum Standing {
     },
 }
 
+/// What outcomes did to a breaker.
+pub(crate) enum Turned {
+    /// It opened; it lets a probe through then.
+    Opened(Instant),
+    /// It closed: everything goes through again.
+    Closed,
+}
+
 /// What a look at the lanes found.
 #[derive(Default)]
 pub(crate) struct Look {
@@ -71,6 +79,8 @@ pub(crate) struct Look {
     pub(crate) expired: Vec<Box<Submission>>,
     /// They waited here for too long, or in vain: another gateway may have them.
     pub(crate) elsewhere: Vec<Box<Submission>>,
+    /// They waited in vain: this one cannot send.
+    pub(crate) is_stuck: bool,
     /// When to look next.
     pub(crate) next: Option<Instant>,
 }
@@ -168,6 +178,16 @@ impl Station {
         state.lanes.is_empty() && state.breaker.room(1, now) > 0
     }
 
+    /// Whether it would let a message through to see how its gateway is, and none waits here.
+    pub(crate) fn wants_probe(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        !matches!(state.standing, Standing::Down { .. })
+            && !state.is_removed
+            && !state.breaker.is_closed()
+            && state.lanes.is_empty()
+            && state.breaker.room(1, now) > 0
+    }
+
     /// Whether the gateway sends all that it gets.
     pub(crate) fn is_well(&self) -> bool {
         let state = self.lock();
@@ -236,10 +256,10 @@ impl Station {
         }
     }
 
-    /// Messages came back from the gateway. Answers when a breaker that opened by this lets a probe through.
-    pub(crate) fn finished(&self, outcomes: &[(Box<Submission>, Outcome)], now: Instant) -> Option<Instant> {
+    /// Messages came back from the gateway. Answers what that did to its breaker.
+    pub(crate) fn finished(&self, outcomes: &[(Box<Submission>, Outcome)], now: Instant) -> Option<Turned> {
         let mut state = self.lock();
-        let was_open = state.breaker.opens_at();
+        let (was_open, was_closed) = (state.breaker.opens_at(), state.breaker.is_closed());
         for (_, outcome) in outcomes {
             state.in_flight = state.in_flight.saturating_sub(1);
             state.breaker.record(outcome.class, now);
@@ -248,12 +268,16 @@ impl Station {
             state.breaker.probe_lost();
         }
         let opens = state.breaker.opens_at();
-        let is_more = state.breaker.is_closed() && state.has_next();
+        let is_closed = state.breaker.is_closed();
+        let is_more = is_closed && state.has_next();
         drop(state);
         if is_more {
             self.ready.notify_one();
         }
-        opens.filter(|_| opens != was_open)
+        match opens.filter(|_| opens != was_open) {
+            Some(opens) => Some(Turned::Opened(opens)),
+            None => (is_closed && !was_closed).then_some(Turned::Closed),
+        }
     }
 
     /// The gateway says how it is. Answers whether messages may go elsewhere now (`Some(false)`), or come here again
@@ -296,16 +320,21 @@ impl Station {
         &self,
         now: Instant,
         now_ms: i64,
-        has_alternative: &dyn Fn(&Submission) -> bool,
+        has_alternative: &dyn Fn(&Submission, bool) -> bool,
     ) -> Look {
         let mut look = Look::default();
         let mut state = self.lock();
         let is_stuck = matches!(state.standing, Standing::Down { .. }) || !state.breaker.is_closed();
+        look.is_stuck = is_stuck;
         for kind in Kind::ALL.iter().copied() {
             let is_urgent = kind != Kind::Text;
             state.lanes.take_where(kind, |s| is_expired(s, now, now_ms), &mut look.expired);
             let is_overdue = |s: &Submission| is_stuck || (is_urgent && s.routing.since + patience(s) <= now);
-            state.lanes.take_where(kind, |s| is_overdue(s) && has_alternative(s), &mut look.elsewhere);
+            state.lanes.take_where(
+                kind,
+                |s| is_overdue(s) && has_alternative(s, is_stuck),
+                &mut look.elsewhere,
+            );
             let gap = if is_urgent { URGENT_LOOKS } else { TEXT_LOOKS };
             let next = state
                 .lanes
@@ -341,6 +370,14 @@ impl Station {
         let mut state = self.lock();
         state.is_removed = true;
         std::iter::from_fn(|| state.lanes.pop()).collect()
+    }
+
+    /// What waits here.
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> Vec<(MessageId, Kind, textgate_gateway::Routing)> {
+        let state = self.lock();
+        let lanes = Kind::ALL.iter().flat_map(|kind| state.lanes.iter(*kind));
+        lanes.map(|s| (s.id, s.kind, s.routing.clone())).collect()
     }
 
     /// How it is now, for people.

@@ -5,7 +5,7 @@ use crate::station::Station;
 use crate::words::{Caller, Mode, OnUncertain};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
@@ -22,8 +22,8 @@ pub(crate) struct View {
     servers: HashMap<VsId, Server>,
     by_path: HashMap<String, VsId>,
     callers: HashMap<[u8; 32], Caller>,
-    /// Every gateway that is configured.
-    pub(crate) stations: HashMap<GatewayId, Arc<Station>>,
+    /// Every gateway that is configured, always in the same order: what happens to all of them happens in an order that repeats.
+    pub(crate) stations: BTreeMap<GatewayId, Arc<Station>>,
 }
 
 /// One virtual server.
@@ -62,6 +62,8 @@ pub(crate) struct Route {
     pub(crate) stations: SmallVec<[Arc<Station>; 2]>,
     /// The virtual servers that each pay one credit a segment: all in mode Default on the way up.
     pub(crate) payers: SmallVec<[VsId; 2]>,
+    /// Tells this list of gateways from another one.
+    pub(crate) order: u16,
     /// How long a gateway may be silent before the next one is tried.
     pub(crate) failover_after: Duration,
     /// What happens to a message without an answer.
@@ -116,7 +118,7 @@ impl Settings {
 
 impl View {
     /// The snapshot of this directory. `stations` has every gateway of it.
-    pub(crate) fn new(directory: Directory, stations: HashMap<GatewayId, Arc<Station>>) -> Self {
+    pub(crate) fn new(directory: Directory, stations: BTreeMap<GatewayId, Arc<Station>>) -> Self {
         let mut view = Self { stations, ..Self::default() };
         let parents: HashMap<VsId, &VirtualServer> =
             directory.virtual_servers.iter().map(|server| (server.id, server)).collect();
@@ -216,6 +218,7 @@ impl View {
             let stations: SmallVec<[Arc<Station>; 2]> = found.collect();
             return (!stations.is_empty()).then(|| Route {
                 gateways_of: server.id,
+                order: order(&stations),
                 stations,
                 payers,
                 failover_after: Duration::from_millis(server.settings.failover_after_ms.into()),
@@ -224,6 +227,13 @@ impl View {
         }
         None
     }
+}
+
+/// A number for a list of gateways (FNV-1a); never 0, which is the number of none.
+fn order(stations: &[Arc<Station>]) -> u16 {
+    let mix = |hash: u32, octet: u8| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+    let hash = stations.iter().flat_map(|station| station.id.0.to_le_bytes()).fold(0x811C_9DC5, mix);
+    ((hash >> 16) as u16 ^ hash as u16).max(1)
 }
 
 fn path(record: &VirtualServer, all: &HashMap<VsId, &VirtualServer>) -> String {

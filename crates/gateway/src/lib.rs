@@ -20,6 +20,14 @@ mod work;
 
 pub use callback::{Balance, Callback, CallbackError, CallbackReply, Received};
 pub use catalogue::{CatalogueError, CataloguePlugin, Feature, Source, catalogue, documentation};
+/// What the fuzzer calls: every parser of what a provider sends. Only where the program is built for it.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::http::fuzzing::*;
+    pub use crate::smpp::fuzzing::*;
+}
+
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
 pub use http::GenericHttpPlugin;
 pub use network::{NetworkError, NetworkGuard};

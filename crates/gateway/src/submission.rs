@@ -48,7 +48,11 @@ pub struct Routing {
     /// The gateway it is with, or waits for.
     pub gateway: GatewayId,
     /// Gateways tried in this round, one bit for each position.
-    pub tried: u32,
+    pub tried: u8,
+    /// Those of them that had it in hand; it left the others because they were slow.
+    pub asked: u8,
+    /// Which list of gateways these bits speak of.
+    pub order: u16,
     /// How often all gateways were tried in vain.
     pub round: u16,
     /// How long the gateway it is with may be silent (ms).
@@ -77,6 +81,8 @@ impl Routing {
             gateways_of,
             gateway: GatewayId(0),
             tried: 0,
+            asked: 0,
+            order: 0,
             round: 0,
             patience_ms: 0,
             is_worth_another_round: false,

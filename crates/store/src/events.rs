@@ -94,6 +94,14 @@ impl TimeLine {
         self.entries().filter(|entry| entry.first() == Some(&ATTEMPT)).count()
     }
 
+    /// Whether a gateway certainly or possibly took a segment, as far as the attempts in the line tell.
+    pub(crate) fn may_have_been_taken(&self) -> bool {
+        self.entries().filter(|entry| entry.first() == Some(&ATTEMPT)).any(|entry| {
+            matches!(decode(0, entry), Some(Event::Attempt { class, provider_ids, .. })
+                if class == OutcomeClass::Uncertain || !provider_ids.is_empty())
+        })
+    }
+
     /// All entries, oldest first. One that cannot be read is left out.
     pub(crate) fn events(&self, accepted_ms: i64) -> Vec<Event> {
         self.entries().filter_map(|entry| decode(accepted_ms, entry)).collect()

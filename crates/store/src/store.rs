@@ -33,7 +33,8 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps messages that phones sent.
     fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()>;
 
-    /// Cancels a message of this virtual server if it is unfinished, with refund and erased text. Answers its state afterwards and
+    /// Cancels a message of this virtual server if it is unfinished, with erased text, and with refund unless an attempt says that
+    /// it may have been taken. Answers its state afterwards and
     /// whether this call changed it; `None` if there is no such message.
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>>;
 

@@ -39,8 +39,17 @@ pub(crate) fn parse<T: DeserializeOwned>(
         return Err(Failure::configuration(format_args!("{name}:\n  {}", problems.join("\n  "))));
     }
     value.try_into().map_err(|error: toml::de::Error| {
-        Failure::configuration(format_args!("{name}: {}", one_line(&error.to_string())))
+        Failure::configuration(format_args!("{name}: {}", without_values(&one_line(&error.to_string()))))
     })
+}
+
+/// What was expected where, without what was there: that may be a secret in the wrong place.
+fn without_values(message: &str) -> &str {
+    match message.rfind("expected ") {
+        // The names of fields are the file's, and say which one is misspelt.
+        Some(at) if !message.starts_with("unknown field") => message.get(at..).unwrap_or_default(),
+        _ => message,
+    }
 }
 
 fn one_line(message: &str) -> String {
@@ -173,6 +182,18 @@ secret = { env = "APP_KEY" }
         let error =
             read("[[virtual_server]]\npath = \"a\"\ncredts = 5", Path::new("")).err().unwrap().to_string();
         assert!(error.contains("credts"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        for wrong in [
+            "credits = { env = \"SMSC_PASSWORD\" }",
+            "[virtual_server.sms_settings]\nmode = { env = \"SMSC_PASSWORD\" }",
+        ] {
+            let text = format!("[[virtual_server]]\npath = \"a\"\n{wrong}");
+            let error = read(&text, Path::new("")).err().unwrap().to_string();
+            assert!(error.contains("expected ") && !error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

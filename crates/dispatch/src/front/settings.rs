@@ -24,6 +24,15 @@ impl Dispatch {
         self.shown(&self.engine.view.load_full(), vs).await
     }
 
+    /// The gateways of a virtual server as they are now, primary first, without secrets. Asks nobody but this process.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`].
+    pub fn gateways(&self, vs: VsId) -> Result<Vec<GatewayView>, DirectoryError> {
+        let view = self.engine.view.load_full();
+        Ok(self.gateways_of(&view, server(&view, vs)?))
+    }
+
     /// Puts the SMS settings of a virtual server as a whole. A gateway keeps its number by its name, and so its secrets where they
     /// are left blank. In mode Default the gateways are kept for later. Settings that are there just so write nothing.
     ///
@@ -61,16 +70,20 @@ impl Dispatch {
     async fn shown(&self, view: &View, vs: VsId) -> Result<SettingsView, DirectoryError> {
         let server = server(view, vs)?;
         let credits = self.engine.store.credits(vs).await?.into();
-        let gateways = server.gateways.iter().filter_map(|id| view.stations.get(id));
         Ok(SettingsView {
             mode: server.settings.mode,
             test_number: server.settings.test_number.map(|number: PhoneNumber| number.to_string()),
             failover_after_ms: server.settings.failover_after_ms,
             on_uncertain: server.settings.on_uncertain,
-            gateways: gateways.map(|station| self.gateway(station)).collect(),
+            gateways: self.gateways_of(view, server),
             default_unavailable: self.default_unavailable(view, server, credits).await?,
             credits,
         })
+    }
+
+    fn gateways_of(&self, view: &View, server: &Server) -> Vec<GatewayView> {
+        let stations = server.gateways.iter().filter_map(|id| view.stations.get(id));
+        stations.map(|station| self.gateway(station)).collect()
     }
 
     fn gateway(&self, station: &Station) -> GatewayView {

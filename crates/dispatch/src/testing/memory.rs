@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 use textgate_sms::{MessageId, MessageState, VsId};
 use textgate_store::*;
 
@@ -15,6 +16,8 @@ pub(crate) struct MemoryStore {
     pub(crate) directory: Mutex<Directory>,
     /// While set, nothing can be written.
     pub(crate) is_full: Mutex<bool>,
+    /// How long the answer about one message, or to its cancel, is on its way. Done is what is asked at once.
+    pub(crate) answers_after: Mutex<Duration>,
 }
 
 fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
@@ -22,6 +25,16 @@ fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
 }
 
 impl MemoryStore {
+    fn later<T: Send + 'static>(&self, value: Result<T, StoreError>) -> Answer<'static, T> {
+        let after = *self.answers_after.lock().unwrap();
+        Box::pin(async move {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
+            value
+        })
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         if *self.is_full.lock().unwrap() { Err(StoreError::Unavailable("full".into())) } else { Ok(()) }
     }
@@ -110,7 +123,7 @@ impl Store for MemoryStore {
 
     fn cancel(&self, _: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
         if let Err(error) = self.check() {
-            return answer(Err(error));
+            return self.later(Err(error));
         }
         let mut messages = self.messages.lock().unwrap();
         let cancelled = messages.get_mut(&id).map(|message| {
@@ -122,7 +135,7 @@ impl Store for MemoryStore {
             }
             (message.state, is_changed)
         });
-        answer(Ok(cancelled))
+        self.later(Ok(cancelled))
     }
 
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
@@ -159,7 +172,7 @@ impl Store for MemoryStore {
     }
 
     fn message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredMessage>> {
-        answer(Ok(self.messages.lock().unwrap().get(&id).filter(|m| m.vs == vs).cloned()))
+        self.later(Ok(self.messages.lock().unwrap().get(&id).filter(|m| m.vs == vs).cloned()))
     }
 
     fn messages(&self, _: VsId, _: Filter, _: Option<MessageId>, _: usize) -> Answer<'_, Page> {

@@ -7,13 +7,14 @@ use crate::http::{Answer, BodyEnd, LONGEST_WAIT, retry_after, status_outcome};
 use serde_json::Value;
 use smallvec::SmallVec;
 use std::time::Duration;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::{Refused, Uncertain};
 
 /// Most entries of an answer that are looked at: a message has at most 255 segments.
 const MOST_ENTRIES: usize = 255;
 
 /// The outcome of an answer, by the file's rules.
-pub(super) fn outcome(file: &ProviderFile, answer: &Answer, segments: u8) -> Outcome {
+pub(super) fn outcome(file: &ProviderFile, answer: &Answer, id: MessageId, segments: u8) -> Outcome {
     let rule = &file.answer;
     let document = Document::new(&answer.headers, &answer.body);
     let items: Vec<Option<&Value>> = match &rule.each {
@@ -28,12 +29,15 @@ pub(super) fn outcome(file: &ProviderFile, answer: &Answer, segments: u8) -> Out
                 || rule.id.as_ref().is_none_or(|id| id_of(&document, id, *item).is_some()))
     };
     let (taken, refused): (Vec<_>, Vec<_>) = items.iter().copied().partition(is_taken);
-    let ids: SmallVec<[Box<str>; 1]> = rule
+    let mut ids: SmallVec<[Box<str>; 1]> = rule
         .id
         .iter()
         .flat_map(|id| taken.iter().filter_map(|item| id_of(&document, id, *item)))
         .map(String::into_boxed_str)
         .collect();
+    if rule.own_id {
+        ids.push(id.to_string().into());
+    }
     if !taken.is_empty() && refused.is_empty() {
         return Outcome::sent(ids, segments);
     }

@@ -361,6 +361,9 @@ fn features(file: &ProviderFile, used: &[Name]) -> Result<(), Wrong> {
             return Err((at, format!("the feature {name:?} is there where, and only where, the file {how}")));
         }
     }
+    if file.answer.own_id && !uses(&[Word::Id]) {
+        return Err((file.send.span().start, "answer.own_id needs {id} in the request".into()));
+    }
     let has_address = uses(&[Word::Callback]);
     match &file.receipt {
         Some(rule) if !has_address && rule.get_ref().setup.is_none() => Err((

@@ -16,6 +16,7 @@ use reqwest::Url;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::Refused;
 
 /// One account at a provider.
@@ -131,8 +132,8 @@ impl Exchange for CatalogueExchange {
         self.call_at(submission, token, &Moment::now())
     }
 
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome {
-        answer::outcome(&self.file, answer, segments)
+    fn outcome(&self, answer: &Answer, id: MessageId, segments: u8) -> Outcome {
+        answer::outcome(&self.file, answer, id, segments)
     }
 
     fn wants_token(&self) -> bool {
@@ -149,7 +150,7 @@ impl Exchange for CatalogueExchange {
             return Err(http::status_outcome(answer.status, &answer.headers));
         }
         let document = super::extract::Document::new(&answer.headers, &answer.body);
-        let Some(text) = document.find_long(&oauth.token, 16_384) else {
+        let Some(text) = document.find_long(&oauth.token, None, 16_384) else {
             return Err(Outcome::failed(Refused, "the answer has no token"));
         };
         let seconds = document.find(&oauth.expires_in, None).and_then(|text| text.parse::<u64>().ok());

@@ -94,8 +94,15 @@ impl Place {
         }
         match text {
             "body" => Ok(Self::Body),
-            "" => Err("a place is /in/json, header:Name, regex:…, body, or a parameter's name".to_owned()),
-            name => Ok(Self::Param(name.strip_prefix("param:").unwrap_or(name).to_owned())),
+            name => {
+                let name = name.strip_prefix("param:").unwrap_or(name);
+                let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.[]".contains(c);
+                if name.is_empty() || !name.chars().all(is_name) {
+                    let places = "/in/json, header:Name, regex:…, body, or a parameter's name";
+                    return Err(format!("there is no place {name:?}; a place is {places}"));
+                }
+                Ok(Self::Param(name.to_owned()))
+            }
         }
     }
 }
@@ -199,8 +206,8 @@ impl<'a> Document<'a> {
     }
 
     /// The same for what may be long, such as a signature; what is longer than it has to be is none.
-    pub fn find_long(&self, places: &Places, most: usize) -> Option<String> {
-        places.0.iter().find_map(|place| self.find_one(place, None)).filter(|found| found.len() <= most)
+    pub fn find_long(&self, places: &Places, item: Option<&Value>, most: usize) -> Option<String> {
+        places.0.iter().find_map(|place| self.find_one(place, item)).filter(|found| found.len() <= most)
     }
 
     fn find_one(&self, place: &Place, item: Option<&Value>) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What a provider's call means: whether it is the provider's, and what it says of which message.
 
 use super::digest::{self, Algorithm};
-use super::extract::Document;
+use super::extract::{Document, Places};
 use super::file::{ProviderFile, ReceiptRule, ReceiptSignature, Scheme, States};
 use super::node::{Scalar, Values};
 use super::template::{Name, Word};
@@ -16,6 +16,10 @@ use textgate_sms::{PhoneNumber, ReceiptState};
 const MOST_RECEIPTS: usize = 1_000;
 /// Most characters of a signature; a JSON Web Token has several hundred.
 const MOST_SIGNATURE: usize = 4_096;
+/// Most characters of a value that is a list.
+const MOST_LIST: usize = 65_536;
+/// Most characters of an id, a status or a code.
+const MOST_ID: usize = 256;
 
 /// Reads a call by the file's rules. `settings` knows the gateway's settings; `address` is where the provider calls.
 pub(super) fn receive(
@@ -50,7 +54,8 @@ pub(super) fn receive(
         .into_iter()
         .filter(|item| rule.when.iter().all(|check| check.holds(&document, *item)))
         .collect();
-    let receipts: Vec<Receipt> = meant.iter().filter_map(|item| receipt(rule, &document, *item)).collect();
+    let found = meant.iter().flat_map(|item| receipts(rule, &document, *item));
+    let receipts: Vec<Receipt> = found.take(MOST_RECEIPTS).collect();
     if receipts.is_empty() && !meant.is_empty() {
         return Err(CallbackError::Malformed);
     }
@@ -62,17 +67,37 @@ pub(super) fn receive(
     Ok(Received { receipts, reply })
 }
 
-fn receipt(rule: &ReceiptRule, document: &Document<'_>, item: Option<&Value>) -> Option<Receipt> {
-    let id = document.find(&rule.id, item)?;
-    let status = document.find(&rule.status, item)?;
-    let number = rule.to.as_ref().and_then(|to| document.find(to, item)).and_then(|to| read_number(&to));
-    let code = rule.code.as_ref().and_then(|code| document.find(code, item));
-    Some(Receipt {
-        candidates: smallvec![canonical_id(&id)],
-        number,
-        state: state(rule.states.get_ref(), &status),
-        error: code.filter(|code| code != "0" && answer::is_shown(code)).map(String::into_boxed_str),
-    })
+/// The receipts of one item: one, or where its values are lists, one for each entry.
+fn receipts(rule: &ReceiptRule, document: &Document<'_>, item: Option<&Value>) -> Vec<Receipt> {
+    let find = |places: &Places| {
+        let found = document.find_long(places, item, MOST_LIST)?;
+        Some(match rule.split {
+            Some(separator) => found.split(separator).map(bounded).collect(),
+            None => vec![bounded(&found)],
+        })
+    };
+    let (Some(ids), Some(statuses)) = (find(&rule.id), find(&rule.status)) else { return Vec::new() };
+    let (numbers, codes) = (rule.to.as_ref().and_then(find), rule.code.as_ref().and_then(find));
+    // A value that is no list of this length is the same for all.
+    let at =
+        |list: &[String], index: usize| list.get(if list.len() == ids.len() { index } else { 0 }).cloned();
+    let receipt = |(index, id): (usize, &String)| {
+        let code = codes.as_ref().and_then(|codes| at(codes, index));
+        let number = numbers.as_ref().and_then(|numbers| at(numbers, index));
+        Some(Receipt {
+            candidates: smallvec![canonical_id(id)],
+            number: number.and_then(|number| read_number(&number)),
+            state: state(rule.states.get_ref(), &at(&statuses, index)?),
+            error: code
+                .filter(|code| !matches!(code.as_str(), "" | "0") && answer::is_shown(code))
+                .map(String::into_boxed_str),
+        })
+    };
+    ids.iter().enumerate().filter(|(_, id)| !id.is_empty()).filter_map(receipt).collect()
+}
+
+fn bounded(text: &str) -> String {
+    text.trim().chars().take(MOST_ID).collect()
 }
 
 /// The state that a status means.
@@ -130,7 +155,7 @@ impl Values for CallValues<'_> {
 fn check_signature(rule: &ReceiptSignature, values: &CallValues<'_>) -> Result<(), CallbackError> {
     let Some(key) = rule.key.text(values).filter(|key| !key.is_empty()) else { return Ok(()) };
     let key = rule.key_encoding.decode(&key).ok_or(CallbackError::Forbidden)?;
-    let given = values.document.find_long(&rule.at, MOST_SIGNATURE).ok_or(CallbackError::Forbidden)?;
+    let given = values.document.find_long(&rule.at, None, MOST_SIGNATURE).ok_or(CallbackError::Forbidden)?;
     let given = given.strip_prefix(rule.prefix.as_str()).ok_or(CallbackError::Forbidden)?;
     let signed = match &rule.sign {
         Some(sign) => sign.fill(values).ok_or(CallbackError::Forbidden)?,

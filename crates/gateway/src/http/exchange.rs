@@ -5,6 +5,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 use std::time::Duration;
+use textgate_sms::MessageId;
 
 /// A provider's HTTP interface: pure, and free of I/O.
 pub(crate) trait Exchange: Send + Sync + 'static {
@@ -15,8 +16,8 @@ pub(crate) trait Exchange: Send + Sync + 'static {
     /// outcome of its own: the settings make no request of this message.
     fn call(&self, submission: &Submission, token: Option<&str>) -> Result<Call, Outcome>;
 
-    /// What the answer means. `segments`: how many the message has.
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome;
+    /// What the answer to this message means. `segments`: how many it has.
+    fn outcome(&self, answer: &Answer, id: MessageId, segments: u8) -> Outcome;
 
     /// Whether the provider wants a token with each request.
     fn wants_token(&self) -> bool {

@@ -67,7 +67,7 @@ impl<E: Exchange> Driver<E> {
                     self.tokens.forget(token).await;
                     is_second = true;
                 }
-                _ => return self.exchange.outcome(&answer, self.segments(submission)),
+                _ => return self.exchange.outcome(&answer, submission.id, self.segments(submission)),
             }
         }
     }

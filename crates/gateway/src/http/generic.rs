@@ -14,6 +14,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::{Refused, Uncertain};
 
 /// The plugin `generic-http`.
@@ -22,7 +23,7 @@ pub struct GenericHttpPlugin {
 }
 
 /// One account's request and success rule, from its settings.
-struct GenericExchange {
+pub(super) struct GenericExchange {
     method: Method,
     url: Url,
     space: Space,
@@ -175,7 +176,7 @@ fn read_url(text: &str) -> Result<Url, Problem> {
 // === impl GenericExchange ===
 
 impl GenericExchange {
-    fn read(settings: &Settings) -> Result<Self, Problem> {
+    pub(super) fn read(settings: &Settings) -> Result<Self, Problem> {
         let name = |field| settings.text(field).trim().to_owned();
         let success_contains = settings.text("success_contains");
         Ok(Self {
@@ -229,7 +230,7 @@ impl Exchange for GenericExchange {
         Ok(Call { method: Method::GET, url, headers, body: Bytes::new() })
     }
 
-    fn outcome(&self, answer: &Answer, segments: u8) -> Outcome {
+    fn outcome(&self, answer: &Answer, _: MessageId, segments: u8) -> Outcome {
         if !answer.status.is_success() {
             return status::outcome(answer.status, &answer.headers);
         }

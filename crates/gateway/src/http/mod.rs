@@ -11,6 +11,8 @@ mod exchange;
 mod fault;
 mod flight;
 mod form;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod generic;
 mod options;
 mod segments;

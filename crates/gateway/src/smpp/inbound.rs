@@ -144,7 +144,7 @@ fn answer(outbox: &mut Outbox, waiting: Waiting, status: u32) {
 }
 
 /// What a phone sent.
-fn inbound(deliver: &Deliver<'_>) -> Inbound {
+pub(super) fn inbound(deliver: &Deliver<'_>) -> Inbound {
     let address = |octets| String::from_utf8_lossy(octets).chars().take(MOST_ADDRESS).collect();
     // What no alphabet is known for is shown as Latin-1 rather than lost.
     let mut encoding = encoding_of_data_coding(deliver.data_coding).unwrap_or(Encoding::Latin1);

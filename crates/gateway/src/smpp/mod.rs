@@ -9,6 +9,8 @@ mod answer;
 mod board;
 mod buffers;
 mod connect;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gateway;
 mod inbound;
 mod message;

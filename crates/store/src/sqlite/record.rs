@@ -116,7 +116,7 @@ pub(super) fn cancel(
         at_ms: cancel.at_ms,
         reason: Cow::Borrowed("cancelled on request"),
         erase_text: true,
-        refund: true,
+        refund: !standing.line.may_have_been_taken(),
     };
     standing.change(session, &transition)?;
     standing.save(session)?;

@@ -122,3 +122,42 @@ fn words(list: &Value) -> String {
     let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     words.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::plain;
+
+    fn shown(command: &PluginsCommand) -> Result<String, String> {
+        let config = Config::load(None, &|_| None).unwrap();
+        let mut output = plain();
+        run(&config, command, &mut output).map_err(|failure| failure.to_string())?;
+        Ok(output.text())
+    }
+
+    #[test]
+    fn plugins_are_listed_and_shown_for_people_and_for_programs() {
+        let list = shown(&PluginsCommand::List { json: false }).unwrap();
+        assert!(list.contains("twilio") && list.contains("Generic HTTP(s)"), "{list}");
+        let list: Value =
+            serde_json::from_str(&shown(&PluginsCommand::List { json: true }).unwrap()).unwrap();
+        assert!(list.as_array().unwrap().iter().any(|plugin| plugin["provider"]["site"].is_string()));
+        let show = |name: &str, json| shown(&PluginsCommand::Show { name: name.into(), json });
+        let clickatell = show("clickatell", false).unwrap();
+        assert!(clickatell.contains("purchased the customization feature"), "{clickatell}");
+        assert_eq!(serde_json::from_str::<Value>(&show("smpp", true).unwrap()).unwrap()["label"], "SMPP");
+        assert!(show("nobody", false).unwrap_err().contains("plugins list"));
+        assert!(shown(&PluginsCommand::Docs).unwrap().starts_with("# Providers\n"));
+    }
+
+    #[test]
+    fn a_wrong_file_is_told_with_its_line_and_a_right_one_is_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bad.toml");
+        std::fs::write(&path, "name = \"bad\"\n\nlabel = []").unwrap();
+        let error = shown(&PluginsCommand::Check { files: vec![path] }).unwrap_err();
+        assert!(error.contains("bad.toml, line 3: "), "{error}");
+        let ours = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalogue/vonage.toml");
+        assert!(shown(&PluginsCommand::Check { files: vec![ours] }).unwrap().contains("is right"));
+    }
+}

@@ -92,6 +92,10 @@ pub(super) fn show<W: Write>(settings: &Value, output: &mut Output<W>) -> io::Re
                 output.line(format_args!("  {:<22} {shown}", printable(name)))?;
             }
         }
+        let receipt_url = text(gateway, "receipt_url");
+        if !receipt_url.is_empty() {
+            output.line(format_args!("  {:<22} {receipt_url}", "(receipt address)"))?;
+        }
     }
     Ok(())
 }
@@ -124,11 +128,12 @@ mod tests {
         let settings = json!({"mode": "custom", "failover_after_ms": 3000, "on_uncertain": "failover",
             "credits": {"allocated": 5, "used": 1, "remaining": 4},
             "gateways": [{"name": "main", "plugin": "smpp", "status": {"health": "up"},
-                "settings": {"host": "h", "password": "", "system_type": ""}, "secrets_set": ["password"]}]});
+                "settings": {"host": "h", "password": "", "system_type": ""}, "secrets_set": ["password"], "receipt_url": "https://sms.example.com/receipts/1-ab"}]});
         let mut output = plain();
         show(&settings, &mut output).unwrap();
         let shown = output.text();
         assert!(shown.contains("primary: main (smpp)") && shown.contains("(set)"), "{shown}");
+        assert!(shown.contains("(receipt address)      https://sms.example.com/receipts/1-ab"), "{shown}");
         assert!(shown.contains("4 of 5 remain") && !shown.contains("system_type"), "{shown}");
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub success: Vec<Check>,
     /// The message's id.
     pub id: Option<Places>,
+    /// Whether receipts name the message by the id that went with the request as `{id}`, because the provider gives none.
+    pub own_id: bool,
     /// The error's code.
     pub code: Option<Places>,
     /// After how many seconds to come again.

@@ -17,6 +17,9 @@ pub(crate) struct ReceiptRule {
     /// A list of receipts in the JSON; everything below is looked for in each of its entries.
     #[serde(default)]
     pub each: Option<Spanned<String>>,
+    /// What stands between several ids, and as many statuses and so on, in one value: `,`.
+    #[serde(default)]
+    pub split: Option<char>,
     /// What holds where it is a receipt. All else is answered and dropped.
     #[serde(default)]
     pub when: Vec<Check>,

@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use textgate_sms::MessageId;
 
 pub fn header_map(headers: &BTreeMap<String, String>) -> HeaderMap {
     let mut map = HeaderMap::new();
@@ -40,7 +41,7 @@ fn outcome(exchange: &CatalogueExchange, case: &AnswerCase) -> Outcome {
         body: case.body.clone().into_bytes(),
         end: BodyEnd::Whole,
     };
-    exchange.outcome(&answer, case.segments.unwrap_or(1))
+    exchange.outcome(&answer, MessageId::first_at(0), case.segments.unwrap_or(1))
 }
 
 #[test]

@@ -107,6 +107,9 @@ fn a_wrong_file_is_refused_with_its_line_and_a_reason() {
         ("text = \"{text}\"", "text = { is = \"{text}\", when = \"flsh\" }", 32, "flsh"),
         ("json = {", "form = { a = \"b\" }\njson = {", 28, "one body"),
         ("id = \"/id\"", "id = \"regex:(\"", 35, "pattern"),
+        ("id = \"/id\"", "own_id = true", 28, "{id}"),
+        ("id = \"/id\"", "id = \"regexp:x\"", 35, "no place"),
+        ("id = \"/id\"", "id = [\"/id\", \"\"]", 35, "no place"),
         ("id = \"/id\"", "id = \"/id\"\neach = \"list\"", 36, "place in JSON"),
         ("[answer]\n", "[[error]]\nclass = \"refused\"\ndetail = \"x\"\n[answer]\n", 34, "status"),
         (

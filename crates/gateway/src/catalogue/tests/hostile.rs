@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
+use textgate_sms::MessageId;
 use textgate_sms::OutcomeClass::{Rejected, Sent, Throttled};
 
 /// Every leaf in a JSON text made into something else, one at a time, and the whole with all of them so.
@@ -71,7 +72,7 @@ fn no_hostile_answer_is_a_panic_a_false_success_or_tells_a_number() {
                         body: body.clone().into_bytes(),
                         end,
                     };
-                    let outcome = exchange.outcome(&answer, 3);
+                    let outcome = exchange.outcome(&answer, MessageId::first_at(0), 3);
                     let _ = exchange.balance(&answer);
                     let _ = exchange.token(&answer);
                     assert!(outcome.detail.len() <= 300, "{}: {}", plugin.name(), outcome.detail.len());

@@ -114,3 +114,25 @@ fn without_a_key_the_address_is_the_proof() {
     assert_eq!(check("right", "right"), Ok(1));
     assert_eq!(check("right", "wrong"), Err(CallbackError::Forbidden));
 }
+
+#[test]
+fn several_receipts_in_one_value_are_told_apart() {
+    let text = super::files::RIGHT.replacen("\"unicode\"]", "\"unicode\", \"receipts\"]", 1)
+        + "[receipt]\nsetup = \"By hand.\"\nsplit = \",\"\nid = \"MsgId\"\nstatus = \"status\"\nto = \"to\"\ncode = \"code\"\n\
+           [receipt.states]\ndelivered = [\"404\"]\nexpired = [\"403\"]\n";
+    let plugin = CataloguePlugin::parse("test.toml", &text).unwrap();
+    let settings = validate(plugin.fields(), &json!({"key": "k"})).unwrap();
+    let exchange = plugin.exchange(&settings, None).unwrap();
+    let received = |query: &str| {
+        let callback = Callback { method: "GET", query, headers: &HeaderMap::new(), body: b"" };
+        exchange.receive(&callback).map(|received| received.receipts)
+    };
+    let receipts = received("MsgId=a,b,,c&status=404,403,404,1&to=15550100199&code=,7,,").unwrap();
+    let shown: Vec<String> = receipts
+        .iter()
+        .map(|r| format!("{} {} {:?} {}", r.candidates[0], r.state, r.error, r.number.is_some()))
+        .collect();
+    assert_eq!(shown, ["a delivered None true", "b expired Some(\"7\") true", "c pending None true"]);
+    assert_eq!(received("MsgId=a").err(), Some(CallbackError::Malformed));
+    assert_eq!(received(&format!("MsgId={}&status=404", "a,".repeat(30_000))).unwrap().len(), 1_000);
+}

@@ -142,6 +142,22 @@ async fn the_network_guard_judges_the_api_address_too() {
     assert!(outcome.detail.contains("loopback"), "{}", outcome.detail);
 }
 
+#[tokio::test]
+async fn where_the_provider_gives_no_id_its_receipts_name_ours() {
+    let text = RIGHT.replacen("id = \"/id\"", "own_id = true", 1).replacen(
+        "from = ",
+        "reference = \"{id}\", from = ",
+        1,
+    );
+    let mut server = Server::start(|_| answer("200 OK", "{}")).await;
+    let mut bench = Bench::of(gateway(&text, &server.url(""), json!({})));
+    let outcome = bench.send(message("hi")).await;
+    assert_eq!(outcome.class, Sent);
+    let request = server.request().await;
+    assert!(request.contains(&format!(r#""reference":"{}""#, outcome.provider_ids[0])), "{request}");
+    assert_eq!(*outcome.provider_ids[0], *message("hi").id.to_string());
+}
+
 #[test]
 fn what_the_provider_cannot_carry_is_refused_before_it_is_charged() {
     let short = RIGHT.replacen("countries", "max_characters = 200\ncountries", 1);

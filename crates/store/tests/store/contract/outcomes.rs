@@ -123,6 +123,21 @@ pub async fn a_refund_after_its_virtual_server_went_harms_nobody(stores: &impl S
     assert_eq!(store.credits(VsId(3)).await.unwrap(), Credits::default());
 }
 
+pub async fn a_cancelled_message_that_may_have_been_taken_stays_paid(stores: &impl Stores) {
+    let store = stores.open();
+    tenants(&store).await;
+    allocate(&store, VS, 5).await;
+    let attempts = [(OutcomeClass::Uncertain, vec![]), (OutcomeClass::Refused, vec!["part".into()])];
+    for (n, (class, ids)) in [1, 2].into_iter().zip(attempts) {
+        accept_one(&store, NewMessage { payers: smallvec![VS], ..message(n) }).await;
+        let attempt = Some(attempt(class, &ids));
+        let tried = Finished { id: id(n), attempt, receipt_ids: smallvec![], transition: None };
+        store.record(vec![tried]).await.unwrap();
+        assert_eq!(store.cancel(VS, id(n), T + 9).await.unwrap(), Some((MessageState::Cancelled, true)));
+    }
+    assert_eq!(store.credits(VS).await.unwrap().used, 2);
+}
+
 pub async fn only_an_unfinished_message_of_its_virtual_server_is_cancelled(stores: &impl Stores) {
     let store = stores.open();
     tenants(&store).await;

@@ -57,6 +57,7 @@ keeps! {
         credits_given_back_once_are_not_given_back_again_later
         a_refund_after_its_virtual_server_went_harms_nobody
         only_an_unfinished_message_of_its_virtual_server_is_cancelled
+        a_cancelled_message_that_may_have_been_taken_stays_paid
         scheduled_messages_wait_are_listed_by_time_and_released
         what_is_unfinished_is_found_page_by_page;
     receipts:

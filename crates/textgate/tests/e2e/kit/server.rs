@@ -28,7 +28,10 @@ impl Server {
         std::fs::write(dir.path().join("textgate.toml"), config).unwrap();
         // Only the first call counts, and any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        // Not so long that the server closes an idle connection just when it is used again: that request has no answer.
+        let idle = std::time::Duration::from_secs(5);
+        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(idle).timeout(PATIENCE);
+        let http = http.build().unwrap();
         Self { dir: Arc::new(dir), child: None, address: None, log: Arc::default(), http }
     }
 
