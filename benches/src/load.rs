@@ -168,6 +168,9 @@ impl Load {
     }
 }
 
+/// Servers close connections that were idle for longer; textgate after 10 s.
+const MOST_IDLE: Duration = Duration::from_secs(4);
+
 async fn open_loop(
     target: Target,
     times: Arc<Times>,
@@ -185,10 +188,11 @@ async fn open_loop(
         let due = begin + Duration::from_secs_f64(n as f64 / rate as f64);
         tokio::time::sleep_until(due.into()).await;
         while let Ok(connection) = returned.try_recv() {
-            free.push(connection);
+            free.push((connection, Instant::now()));
         }
-        let mut connection: Connection = match free.pop() {
-            Some(connection) => connection,
+        // The last one back first; those that were idle for long are about to be closed by the server.
+        let mut connection: Connection = match free.pop().filter(|(_, since)| since.elapsed() < MOST_IDLE) {
+            Some((connection, _)) => connection,
             None => Connection::open(target).await?,
         };
         let (times, back) = (Arc::clone(&times), back.clone());
