@@ -95,8 +95,6 @@ impl Engine {
                     // What is answered with 503 must not leave later: on its way already, it is called back while that can be.
                     match message.submission.or_else(|| self.withdraw(message.id)) {
                         Some(_) => self.dropped(1),
-                        // What is still in a lane has not left, and need not.
-                        None if self.withdraw(message.id).is_some() => self.dropped(1),
                         None => drop(self.metrics.unacknowledged.inc()),
                     }
                     Err(refused.clone())
@@ -232,12 +230,11 @@ impl Engine {
             request.overwrite.unwrap_or(u8::MAX),
             request.kind.unwrap_or(Kind::Text).code(),
         ];
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let request_digest = self.sealer.digest(&[
             request.to.as_bytes(),
             request.text.as_bytes(),
-            text(&request.sender).as_bytes(),
-            text(&request.reference).as_bytes(),
+            request.sender.as_deref().unwrap_or_default().as_bytes(),
+            request.reference.as_deref().unwrap_or_default().as_bytes(),
             &options,
             &number(request.validity_s),
             &request.send_at_ms.unwrap_or(i64::MIN).to_be_bytes(),

@@ -15,6 +15,8 @@ mod smpp;
 mod submission;
 #[cfg(test)]
 mod test_authority;
+#[cfg(test)]
+mod test_message;
 mod trust;
 mod work;
 

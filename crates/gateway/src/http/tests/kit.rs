@@ -1,8 +1,10 @@
 //! What the tests share: a server that answers as it is told, and a bench that gives work and takes outcomes.
 
+pub(crate) use crate::test_message::message;
+
 use crate::{
-    Environment, Gateway, GenericHttpPlugin, Health, Inbound, NetworkGuard, NotKept, Outcome, Overwrite,
-    Plugin as _, Plugins, Receipt, Routing, Stop, Submission, Work,
+    Environment, Gateway, GenericHttpPlugin, Health, Inbound, NetworkGuard, NotKept, Outcome, Plugin as _,
+    Plugins, Receipt, Stop, Submission, Work,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -10,8 +12,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use textgate_sms::{Kind, MessageId, PhoneNumber, VsId};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -266,21 +267,4 @@ impl Bench {
 /// One message sent through a gateway of its own.
 pub async fn send(url: &str, more: Value, submission: Submission) -> Outcome {
     Bench::start(url, more).send(submission).await
-}
-
-/// A message with ample time.
-pub fn message(text: &str) -> Submission {
-    let now = Instant::now();
-    Submission {
-        id: MessageId::first_at(0),
-        to: PhoneNumber::parse("15550100199").unwrap(),
-        kind: Kind::Otp,
-        text: text.into(),
-        sender: None,
-        flash: None,
-        overwrite: Overwrite::AsSet,
-        valid_until: now + Duration::from_secs(300),
-        answer_by: now + Duration::from_secs(60),
-        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
-    }
 }

@@ -1,12 +1,13 @@
 //! What the tests share: a bench that gives work and takes what comes back, and (in `peer`) an SMSC played by hand.
 
 pub use super::peer::*;
+pub(crate) use crate::test_message::message;
 
 use crate::smpp::gateway::Smpp;
 use crate::smpp::settings::Account;
 use crate::{
-    Gateway, Health, Inbound, NetworkGuard, NotKept, Outcome, Overwrite, Plugins, Receipt, Routing,
-    SmppPlugin, Stop, Submission, Work,
+    Gateway, Health, Inbound, NetworkGuard, NotKept, Outcome, Plugins, Receipt, SmppPlugin, Stop, Submission,
+    Work,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -14,7 +15,6 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use textgate_sms::{Kind, MessageId, PhoneNumber, VsId};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -205,23 +205,6 @@ impl Bench {
 
     pub async fn ended(self) {
         soon("end of the run", self.run).await.unwrap();
-    }
-}
-
-/// A message with ample time.
-pub fn message(text: &str) -> Submission {
-    let now = Instant::now();
-    Submission {
-        id: MessageId::first_at(0),
-        to: PhoneNumber::parse("15550100199").unwrap(),
-        kind: Kind::Otp,
-        text: text.into(),
-        sender: None,
-        flash: None,
-        overwrite: Overwrite::AsSet,
-        valid_until: now + Duration::from_secs(300),
-        answer_by: now + Duration::from_secs(60),
-        routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }
 
