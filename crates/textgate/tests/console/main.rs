@@ -12,6 +12,8 @@ mod kit;
 
 mod browser;
 mod site;
+mod visitor;
 
+mod gate;
 mod pages;
 mod sign_in;
