@@ -15,5 +15,11 @@ mod site;
 mod visitor;
 
 mod gate;
+mod hostile;
 mod pages;
 mod sign_in;
+
+/// A value for a query or a path's part.
+fn escaped(value: &str) -> String {
+    value.bytes().map(|octet| format!("%{octet:02X}")).collect()
+}
