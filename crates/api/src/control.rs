@@ -45,6 +45,16 @@ static MANIFEST_SERVER: Object = Object {
         optional("credits", COUNT, "The allocation."),
         optional("sms_settings", Shape::Object(&SETTINGS_INPUT), "The SMS settings."),
         optional("api_key", Shape::List(&Shape::Object(&MANIFEST_KEY), 100_000), "API keys."),
+        optional("user", Shape::List(&Shape::Object(&MANIFEST_USER), 100_000), "Users."),
+    ],
+};
+
+static MANIFEST_USER: Object = Object {
+    name: "ManifestUser",
+    about: "One user of a manifest.",
+    properties: &[
+        required("name", Shape::Text(128), "Its name."),
+        required("role", Shape::OneOf(crate::users::roles), "What it may do."),
     ],
 };
 
@@ -73,6 +83,11 @@ static APPLIED: Object = Object {
             Shape::List(&Shape::List(&Shape::Text(4096), 3), 1_000_000),
             "Secrets made for new keys: path, key name, secret. Told once.",
         ),
+        optional(
+            "invitations",
+            Shape::List(&Shape::List(&Shape::Text(4096), 3), 1_000_000),
+            "Links for new users to set a password: path, user name, link. Told once.",
+        ),
     ],
 };
 
@@ -80,6 +95,16 @@ static BACKING_UP: Object = Object {
     name: "BackupRequest",
     about: "Where a copy of the store goes.",
     properties: &[required("path", Shape::Text(4096), "A new file, as an absolute path on the server.")],
+};
+
+static SET_UP_LINK: Object = Object {
+    name: "SetUpLink",
+    about: "The link that makes the first user.",
+    properties: &[required(
+        "url",
+        Shape::Text(4096),
+        "The link; without a public address of the server, only its path.",
+    )],
 };
 
 static STATUS: Object = Object {
@@ -142,6 +167,18 @@ pub(crate) fn routes() -> Vec<Route> {
         },
         Route {
             method: "GET",
+            path: "/control/set-up-link",
+            id: "set_up_link",
+            summary: "The one-time link that makes the first user, while there is none.",
+            access: Allowed::Control,
+            parameters: &[],
+            body: None,
+            success: Success::json(200, &SET_UP_LINK, "The link."),
+            problems: &[ProblemType::Conflict],
+            handler: get(set_up_link),
+        },
+        Route {
+            method: "GET",
             path: "/control/status",
             id: "status",
             summary: "Virtual servers, gateways, and the program itself.",
@@ -153,6 +190,11 @@ pub(crate) fn routes() -> Vec<Route> {
             handler: get(status),
         },
     ]
+}
+
+#[derive(Serialize)]
+struct SetUpLink {
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -210,6 +252,15 @@ async fn backup(State(api): State<Arc<Api>>, _: FullAccess, request: Request) ->
     }
 }
 
+async fn set_up_link(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {
+    let Some(token) = api.dispatch.set_up_token() else {
+        let detail = "there are users already; make another one with `textgate user add`";
+        return Err(ProblemDetails::new(ProblemType::Conflict, detail));
+    };
+    let url = api.dispatch.outside(&format!("/console/set-up/{token}"));
+    Ok(answer::json(StatusCode::OK, &SetUpLink { url }))
+}
+
 async fn status(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {
     let mut virtual_servers = Vec::new();
     for server in api.dispatch.virtual_servers(VsId::ROOT).await? {
@@ -246,6 +297,7 @@ mod tests {
         let body = json!({"manifest": {"virtual_server": [{
             "path": "acme", "credits": 1000,
             "sms_settings": {"mode": "custom", "gateway": [{"plugin": "smpp", "settings": {"host": "h"}}]},
+            "user": [{"name": "ada", "role": "operator"}],
             "api_key": [{"name": "app", "secret": "tg_aaaaaaaaaaaaaaaaaaaaaaaa", "role": "send", "rate": 9}],
         }]}});
         let applying: Applying = body::parse(body.to_string().as_bytes(), &APPLYING).unwrap();
@@ -269,6 +321,7 @@ mod tests {
         let applied = Applied {
             changes: vec!["add acme".into()],
             generated: vec![("acme".into(), "app".into(), "tg".into())],
+            invitations: vec![("acme".into(), "ada".into(), "/console/invitation/x".into())],
         };
         let mut problems = Vec::new();
         APPLIED.check(&serde_json::to_value(applied).unwrap(), "", &mut problems);

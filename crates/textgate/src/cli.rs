@@ -1,5 +1,9 @@
 //! The command line: what can be asked for, and the help that says so.
 
+mod people;
+
+pub(crate) use people::{Audit, AuditCommand, User, UserCommand};
+
 use crate::failure::EXIT_CODES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -31,7 +35,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Run the gateway until it is told to stop (SIGTERM or Ctrl-C; a second one stops at once)
     Serve,
-    /// Bring virtual servers, settings, credits and API keys to what a manifest says
+    /// Bring virtual servers, settings, credits, API keys and users to what a manifest says
     Apply(Apply),
     /// Send a message
     Send(Box<Send>),
@@ -43,6 +47,10 @@ pub(crate) enum Command {
     Test(Test),
     /// Make, list and revoke API keys
     Key(Key),
+    /// Make, list, reset and remove users of the console
+    User(User),
+    /// Show who did what, and verify the log of it
+    Audit(Audit),
     /// List kinds of gateways, show one, or check a provider's file
     Plugins(Plugins),
     /// Write a copy of the store, while the server runs or not
@@ -96,7 +104,7 @@ pub(crate) struct Demo {
 #[command(after_long_help = "\
 Secrets in the manifest: \"…\", { env = \"NAME\" } or { file = \"PATH\" } (relative to the manifest).
 With a server running on the data directory it goes through that one; otherwise into the store.
-API keys without a secret are generated, and printed once.
+API keys without a secret are generated, and printed once; so are links for new users to set a password.
 
 Examples:
   textgate apply tenants.toml --dry-run
@@ -416,6 +424,8 @@ mod tests {
             "settings",
             "test",
             "key",
+            "user",
+            "audit",
             "plugins",
             "backup",
             "check",
@@ -445,6 +455,13 @@ mod tests {
             "textgate key create app --role send --rate 5",
             "textgate key list",
             "textgate key revoke app",
+            "textgate user add ada --vs acme --role operator --password-stdin",
+            "textgate user list --json",
+            "textgate user reset ada",
+            "textgate user remove ada --vs acme",
+            "textgate user set-up-link",
+            "textgate audit list --limit 5",
+            "textgate audit verify --head 7:ab",
             "textgate backup /tmp/b",
             "textgate plugins list",
             "textgate plugins show twilio --json",

@@ -1,5 +1,9 @@
 //! The configuration: a small TOML file, the environment over it, and defaults that work without either.
 
+mod console;
+
+pub(crate) use console::Console;
+
 use crate::failure::Failure;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -32,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) allow: Vec<IpNet>,
     /// How logs are written.
     pub(crate) log: Log,
+    /// The console.
+    pub(crate) console: Console,
     /// Bounds.
     pub(crate) bounds: Bounds,
 }
@@ -92,6 +98,7 @@ struct File {
     http: Http,
     network: Network,
     log: Log,
+    console: console::File,
     limits: Bounds,
 }
 
@@ -181,8 +188,15 @@ impl Config {
             catalogue_dir,
             allow,
             log,
+            console: Console::read(file.console)?,
             bounds: file.limits,
         })
+    }
+
+    /// For dispatch.
+    pub(crate) fn limits(&self) -> Limits {
+        let Console { session_idle, session_life, .. } = self.console;
+        Limits { session_idle, session_life, ..self.bounds.limits() }
     }
 
     /// The socket by which commands reach the running server.
@@ -218,12 +232,13 @@ impl Bounds {
     }
 
     /// For dispatch.
-    pub(crate) fn limits(&self) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             waiting: self.waiting,
             history_days: self.history_days,
             text_days: self.text_days,
             drain: self.drain(),
+            ..Limits::default()
         }
     }
 
@@ -342,7 +357,8 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/home/me/.local/share/textgate"));
         assert_eq!(config.key_file, Path::new("/home/me/.local/share/textgate/key"));
         assert_eq!((config.allow.len(), config.log.format), (0, LogFormat::Text));
-        assert_eq!(config.bounds.limits().waiting, Limits::default().waiting);
+        assert_eq!(config.limits().waiting, Limits::default().waiting);
+        assert_eq!(config.limits().session_idle, Limits::default().session_idle);
     }
 
     #[test]
@@ -368,6 +384,9 @@ mod tests {
             text_days = 0
             drain_s = 2
             connections = 5
+            [console]
+            session_idle_minutes = 5
+            session_hours = 2
         "#,
         )
         .unwrap();
@@ -377,8 +396,10 @@ mod tests {
         assert_eq!(config.public_url.as_deref(), Some("https://sms.example.com/gate"));
         assert_eq!(config.catalogue_dir.as_deref(), Some(Path::new("/etc/textgate/catalogue")));
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
-        let limits = config.bounds.limits();
+        let limits = config.limits();
         assert_eq!((limits.waiting, limits.text_days, limits.drain), (10, 0, Duration::from_secs(2)));
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!((limits.session_idle, limits.session_life), (minutes(5), minutes(120)));
     }
 
     #[test]

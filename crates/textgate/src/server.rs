@@ -36,7 +36,7 @@ impl Server {
             ))
         })?;
         let address = tcp.local_addr().map_err(Failure::failed)?;
-        let dispatch = rooms::start(config, config.bounds.limits()).await?;
+        let dispatch = rooms::start(config, config.limits()).await?;
         let (control, socket) = match control_socket::listen(&config.control_socket()) {
             Ok(listening) => listening,
             Err(failure) => {
