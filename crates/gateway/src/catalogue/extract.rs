@@ -191,12 +191,23 @@ impl<'a> Document<'a> {
 
     /// The entries of the list at a JSON pointer, or the one thing that is there. `/` alone is the whole.
     pub fn items(&self, pointer: &str, most: usize) -> Vec<&Value> {
-        let pointer = if pointer == "/" { "" } else { pointer };
-        match self.json().and_then(|json| json.pointer(pointer)) {
+        match self.at(pointer) {
             Some(Value::Array(list)) => list.iter().take(most).collect(),
             Some(value) => vec![value],
             None => Vec::new(),
         }
+    }
+
+    /// The entries of the list at a JSON pointer; none where no list is there.
+    pub fn list(&self, pointer: &str, most: usize) -> Vec<&Value> {
+        match self.at(pointer) {
+            Some(Value::Array(list)) => list.iter().take(most).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        self.json()?.pointer(if pointer == "/" { "" } else { pointer })
     }
 
     /// What is at the first of these places that has something. JSON pointers are looked for in the item, where there is one.
