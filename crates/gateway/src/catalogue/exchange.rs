@@ -97,6 +97,12 @@ impl CatalogueExchange {
         request::build(self, &balance.get_ref().request, &self.account(moment), token, moment).map_err(unmade)
     }
 
+    /// Reads a call of the provider at this moment.
+    pub fn receive_at(&self, callback: &Callback<'_>, moment: &Moment) -> Result<Received, CallbackError> {
+        let address = self.callback_url.as_deref().unwrap_or_default();
+        receipts::receive(&self.file, &self.account(moment), address, callback)
+    }
+
     /// The request for a token at this moment.
     pub fn token_call_at(&self, moment: &Moment) -> Result<Call, Outcome> {
         match &self.file.auth {
@@ -189,9 +195,7 @@ impl Exchange for CatalogueExchange {
     }
 
     fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
-        let moment = Moment::now();
-        let address = self.callback_url.as_deref().unwrap_or_default();
-        receipts::receive(&self.file, &self.account(&moment), address, callback)
+        self.receive_at(callback, &Moment::now())
     }
 
     fn has_balance(&self) -> bool {

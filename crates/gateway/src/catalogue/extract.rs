@@ -2,7 +2,7 @@
 
 use super::node::{Scalar, Values};
 use super::template::Name;
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,6 +10,8 @@ use std::cell::OnceCell;
 
 /// Most characters of what is read; ids and codes are far shorter.
 const MOST: usize = 256;
+/// Largest compiled pattern (octets): the time a search takes is its size times the body's.
+const LARGEST_PATTERN: usize = 16 * 1024;
 /// Most pairs of a form that are looked at.
 const MOST_PAIRS: usize = 256;
 
@@ -69,7 +71,11 @@ impl TryFrom<String> for Pattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Regex::new(&text).map(Self).map_err(|error| format!("the pattern is wrong: {error}"))
+        RegexBuilder::new(&text)
+            .size_limit(LARGEST_PATTERN)
+            .build()
+            .map(Self)
+            .map_err(|error| format!("the pattern is wrong: {error}"))
     }
 }
 

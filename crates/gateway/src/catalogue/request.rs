@@ -109,6 +109,10 @@ fn url(exchange: &CatalogueExchange, template: &Template, values: &dyn Values) -
             Part::Place(name) => {
                 let value = values.value(name).ok_or_else(|| format!("{name} has no value"))?.into_text();
                 let value = value.trim();
+                // Also where it is percent-encoded, this is a step in a path (URL Standard §4.4), to another place of the provider.
+                if matches!(value, "." | "..") {
+                    return Err(format!("{name} cannot stand in a URL; check it"));
+                }
                 if is_address(name, &text) {
                     text.push_str(value.trim_end_matches('/'));
                 } else {

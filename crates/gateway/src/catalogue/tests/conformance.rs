@@ -197,12 +197,9 @@ pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
 
 fn receive(exchange: &CatalogueExchange, case: &ReceiptCase) -> Result<crate::Received, CallbackError> {
     let headers = header_map(&case.headers);
-    exchange.receive(&Callback {
-        method: &case.method,
-        query: &case.query,
-        headers: &headers,
-        body: case.body.as_bytes(),
-    })
+    let callback =
+        Callback { method: &case.method, query: &case.query, headers: &headers, body: case.body.as_bytes() };
+    exchange.receive_at(&callback, &cases::moment())
 }
 
 #[test]
