@@ -66,11 +66,13 @@ impl Reading<'_> {
         outcome
     }
 
-    /// What an entry has there, or else the whole.
+    /// What an entry has there, or else the whole; of an answer that messages share, only the entry.
     fn find(&self, places: &Places, item: Option<&Value>) -> Option<String> {
-        let found = self.document.find(places, item);
-        let is_whole_asked = item.is_some() && !self.is_shared;
-        found.or_else(|| if is_whole_asked { self.document.find(places, None) } else { None })
+        match item {
+            Some(item) if self.is_shared => self.document.find_in_entry(places, item),
+            Some(_) => self.document.find(places, item).or_else(|| self.document.find(places, None)),
+            None => self.document.find(places, None),
+        }
     }
 
     /// What the file says of an entry, or of the whole, that is no success.

@@ -86,6 +86,13 @@ pub(super) fn check(file: &ProviderFile) -> Result<(), Wrong> {
     if file.answer.each.is_none() {
         return Err((at, "a batch needs answer.each, which says where each message's answer is".into()));
     }
+    let mut places = rule.to.iter().chain(&rule.id).chain(&file.answer.id);
+    if places.any(Places::any_in_whole_body) || file.answer.success.iter().any(|c| c.at.any_in_whole_body()) {
+        return Err((
+            at,
+            "in a batch, ids and successes are read from each message's entry, not from the body".into(),
+        ));
+    }
     let send = file.send.get_ref();
     let mut beside: Vec<&Name> = send.url.names().collect();
     for (_, node) in send.query.0.iter().chain(&send.headers.0) {

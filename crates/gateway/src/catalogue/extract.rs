@@ -113,6 +113,13 @@ impl Place {
     }
 }
 
+impl Places {
+    /// Whether one of them is looked for in the whole body, whichever entry of a list is meant.
+    pub fn any_in_whole_body(&self) -> bool {
+        self.0.iter().any(|place| matches!(place, Place::Pattern(_) | Place::Body))
+    }
+}
+
 impl From<Place> for Places {
     fn from(place: Place) -> Self {
         Self(vec![place])
@@ -219,6 +226,13 @@ impl<'a> Document<'a> {
     /// What is at the first of these places that has something. JSON pointers are looked for in the item, where there is one.
     pub fn find(&self, places: &Places, item: Option<&Value>) -> Option<String> {
         let found = places.0.iter().find_map(|place| self.find_one(place, item))?;
+        Some(if found.len() > MOST { found.chars().take(MOST).collect() } else { found })
+    }
+
+    /// What is in this entry of a list itself, and not elsewhere in the answer.
+    pub fn find_in_entry(&self, places: &Places, item: &Value) -> Option<String> {
+        let own = places.0.iter().filter(|place| matches!(place, Place::Pointer(_)));
+        let found = own.into_iter().find_map(|place| self.find_one(place, Some(item)))?;
         Some(if found.len() > MOST { found.chars().take(MOST).collect() } else { found })
     }
 

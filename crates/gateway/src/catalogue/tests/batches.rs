@@ -187,6 +187,30 @@ async fn a_passcode_that_a_provider_repeats_as_an_errors_code_is_not_told() {
     assert!(outcome.detail.contains("code …") && !outcome.detail.contains("482915"), "{}", outcome.detail);
 }
 
+#[tokio::test]
+async fn what_stands_elsewhere_in_the_answer_says_nothing_of_a_message() {
+    let server = Server::start(|request| {
+        let answers: Vec<Value> = entries(request)
+            .iter()
+            .map(|entry| match entry["to"].as_str().unwrap() {
+                to if to.ends_with('1') => json!({"to": to, "id": "a", "text": "error=17"}),
+                to => json!({"to": to}),
+            })
+            .collect();
+        answer("200 OK", &json!({"list": answers, "code": 17}).to_string())
+    })
+    .await;
+    let text_of = file().replacen("code = \"/code\"", "code = [\"/code\", \"regex:error=([0-9]+)\"]", 1);
+    let plugin = CataloguePlugin::parse("test.toml", &text_of).unwrap();
+    let settings = json!({"key": "k", "api_address": server.url(""), "connections": 1});
+    let settings = validate(plugin.fields(), &settings).unwrap();
+    let environment = Environment { network: local(), ..Environment::default() };
+    let mut bench = Bench::of(plugin.build(&settings, &environment).unwrap());
+    bench.submit_all((1..=3).map(text).collect());
+    let outcomes = landed(&mut bench, 3).await;
+    assert_eq!([outcomes[&1].0, outcomes[&2].0, outcomes[&3].0], [Sent, Refused, Refused]);
+}
+
 #[test]
 fn a_batch_that_mixes_messages_up_is_refused_with_its_line() {
     let right = file();
@@ -196,6 +220,7 @@ fn a_batch_that_mixes_messages_up_is_refused_with_its_line() {
         ("list = \"/list\"\nto", "list = \"/\"\nto", "list of one entry"),
         ("each = \"/list\"\n", "", "answer.each"),
         ("to = \"/to\"", "to = \"/to\"\nid = \"/id\"", "neither"),
+        ("each = \"/list\"\n", "each = \"/list\"\nsuccess = [{ at = \"body\" }]\n", "not from the body"),
         ("list = [{ to", "x = \"{to}\", list = [{ to", "{to} stands beside"),
         ("X-Key = \"{setting.key}\"", "X-Key = \"{text}\"", "{text} stands beside"),
     ] {

@@ -94,6 +94,50 @@ fn no_hostile_answer_is_a_panic_a_false_success_or_tells_a_number() {
 }
 
 #[test]
+fn no_hostile_answer_to_several_messages_is_a_panic_or_a_false_success_for_one_of_them() {
+    for (plugin, cases) in cases::all() {
+        let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
+        let moment = cases::moment();
+        for case in &cases.batch {
+            let numbered = |(index, message): (usize, &cases::MessageCase)| {
+                let mut submission = cases::submission(message, &moment);
+                submission.id = MessageId::from_u64(index as u64 + 1);
+                Box::new(submission)
+            };
+            let batch: Vec<_> = case.message.iter().enumerate().map(numbered).collect();
+            for body in mutations(&case.body).into_iter().chain(garbage()) {
+                for status in [200, 201, 202, 207, 302, 400, 401, 429, 503, 504] {
+                    for end in [BodyEnd::Whole, BodyEnd::CutOff, BodyEnd::Broken] {
+                        let answer = Answer {
+                            status: StatusCode::from_u16(status).unwrap(),
+                            headers: HeaderMap::new(),
+                            body: body.clone().into_bytes(),
+                            end,
+                        };
+                        let Some(outcomes) = exchange.batch_outcomes(&answer, &batch) else { continue };
+                        assert_eq!(outcomes.len(), batch.len(), "{}", plugin.name());
+                        for outcome in outcomes {
+                            assert!(!outcome.detail.contains("15550100199"), "{}", plugin.name());
+                            let is_page = serde_json::from_str::<Value>(&body).is_err();
+                            if is_page {
+                                assert_ne!(outcome.class, Sent, "{}: {status} {:.40}", plugin.name(), body);
+                                assert_ne!(
+                                    outcome.class,
+                                    Rejected,
+                                    "{}: {status} {:.40}",
+                                    plugin.name(),
+                                    body
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn no_hostile_call_is_a_panic_or_too_many_receipts() {
     for (plugin, cases) in cases::all() {
         let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
