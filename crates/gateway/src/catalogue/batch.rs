@@ -42,7 +42,7 @@ pub(super) fn outcomes(
         let found = places.as_ref().and_then(|places| document.find(places, Some(item)));
         found.is_some_and(|found| is_own(&found))
     };
-    let outcome = |(index, submission): (usize, &Box<Submission>)| {
+    let outcome = |(index, submission): (usize, &Submission)| {
         let (to, id) = (submission.to.to_string(), submission.id.to_string());
         let is_to = |found: &str| digits(found) == to;
         let is_id = |found: &str| found.eq_ignore_ascii_case(&id);
@@ -60,7 +60,7 @@ pub(super) fn outcomes(
         let segments = http::plan(&submission.text).map_or(1, |plan| plan.segments);
         reading.outcome(&own, submission.id, segments)
     };
-    Some(batch.iter().enumerate().map(outcome).collect())
+    Some(batch.iter().map(|submission| &**submission).enumerate().map(outcome).collect())
 }
 
 fn unknown(status: u16) -> Outcome {

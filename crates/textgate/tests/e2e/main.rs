@@ -20,4 +20,5 @@ mod pace;
 mod priority;
 mod secrets;
 mod send;
+mod shared;
 mod tenants;

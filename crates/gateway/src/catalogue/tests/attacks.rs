@@ -1,7 +1,7 @@
 //! A file, a setting and a sender of an attacker.
 
 use super::files::RIGHT;
-use crate::catalogue;
+use crate::catalogue::catalogue;
 use crate::catalogue::plugin::CataloguePlugin;
 use crate::http::Exchange as _;
 use crate::http::kit::message;
@@ -84,5 +84,5 @@ fn a_pipe_in_the_folder_does_not_keep_the_program_from_starting() {
     let pipe = folder.path().join("pipe.toml");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
-    assert!(catalogue::catalogue(Some(folder.path())).err().unwrap().reason.contains("no file"));
+    assert!(catalogue(Some(folder.path())).err().unwrap().reason.contains("no file"));
 }
