@@ -230,9 +230,10 @@ impl Device {
         self.waiting.len()
     }
 
-    /// When the first is due that is to come.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.waiting.front().map(|(due, _)| *due)
+    /// When the first is due after this moment.
+    pub(super) fn next_due(&self, after: Instant) -> Option<Instant> {
+        let next = self.waiting.partition_point(|(due, _)| *due <= after);
+        self.waiting.get(next).map(|(due, _)| *due)
     }
 
     /// What is due and goes to the terminal at this port now, as lines; what only is to be stored is stored on the way.
