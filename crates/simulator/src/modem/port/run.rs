@@ -121,8 +121,8 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, octets: &[u8], baud: Optio
     // Pieces of a hundredth of a second, so that it is seen to be slow.
     let piece = usize::try_from(baud / 1_000).unwrap_or(1).max(1);
     for octets in octets.chunks(piece) {
-        stream.write_all(octets).await?;
         sleep(time_of(octets.len(), baud)).await;
+        stream.write_all(octets).await?;
     }
     Ok(())
 }
