@@ -374,9 +374,8 @@ pub(crate) enum SimulateCommand {
         /// The password it must give [default: any]
         #[arg(long)]
         password: Option<Secret>,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
     /// An HTTP provider: takes GET and POST, and answers with a success string
     #[command(after_long_help = "Example:\n  textgate simulate http --listen 127.0.0.1:8081 --show-text")]
@@ -384,9 +383,8 @@ pub(crate) enum SimulateCommand {
         /// Where to listen
         #[arg(long, default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
     /// A GSM modem: takes AT commands, in PDU mode and text mode, and sends status reports
     #[command(after_long_help = "\
@@ -407,10 +405,20 @@ Example:
         /// The SIM's PIN [default: none is asked for]
         #[arg(long)]
         pin: Option<Secret>,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
+}
+
+/// How what phones get is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Watching {
+    /// Show texts in this terminal: codes, too
+    #[arg(long)]
+    pub(crate) show_text: bool,
+    /// Where the page is served that shows the phones, with texts [default: any free port of this machine]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    pub(crate) phones: SocketAddr,
 }
 
 #[cfg(test)]
@@ -477,6 +485,7 @@ mod tests {
             "textgate simulate smsc --show-text",
             "textgate simulate http --listen 127.0.0.1:0",
             "textgate simulate modem --link /tmp/modem --tcp 127.0.0.1:0 --rfc2217 127.0.0.1:0 --pin 1234",
+            "textgate simulate smsc --phones 127.0.0.1:0",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }
