@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Check the configuration and the key file, and change nothing
     Check,
-    /// Run a provider's side, for trial: an SMSC or an HTTP provider
+    /// Run a provider's side, for trial: an SMSC, an HTTP provider or a modem
     Simulate(Simulate),
 }
 
@@ -388,6 +388,29 @@ pub(crate) enum SimulateCommand {
         #[arg(long)]
         show_text: bool,
     },
+    /// A GSM modem: takes AT commands, in PDU mode and text mode, and sends status reports
+    #[command(after_long_help = "\
+Example:
+  textgate simulate modem --link /tmp/modem --show-text
+  gammu -c gammurc sendsms TEXT +15550100100 -text Hello   # with device = /tmp/modem and connection = at")]
+    Modem {
+        /// Where its device appears: a symbolic link to a pseudo-terminal [default, without an address: textgate-modem
+        /// in the directory for temporary files]
+        #[arg(long, value_name = "PATH")]
+        link: Option<PathBuf>,
+        /// An address where it is reached as by a serial server, octets as they are
+        #[arg(long, value_name = "ADDRESS")]
+        tcp: Option<SocketAddr>,
+        /// The same with Telnet's COM port control (RFC 2217)
+        #[arg(long, value_name = "ADDRESS")]
+        rfc2217: Option<SocketAddr>,
+        /// The SIM's PIN [default: none is asked for]
+        #[arg(long)]
+        pin: Option<Secret>,
+        /// Show texts: codes, too
+        #[arg(long)]
+        show_text: bool,
+    },
 }
 
 #[cfg(test)]
@@ -453,6 +476,7 @@ mod tests {
             "textgate check",
             "textgate simulate smsc --show-text",
             "textgate simulate http --listen 127.0.0.1:0",
+            "textgate simulate modem --link /tmp/modem --tcp 127.0.0.1:0 --rfc2217 127.0.0.1:0 --pin 1234",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }

@@ -249,6 +249,8 @@ impl Shared {
                 text: text.to_owned(),
                 via: Via::Http,
                 flash: false,
+                replaces: None,
+                alphabet: None,
                 segments: 1,
                 at: request.at,
             });

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::behaviour::Behaviour;
 use super::counters::SmscCounters;
-use super::deliver::{DeliverSm, segments};
+use super::deliver::DeliverSm;
 use super::options::{BindMode, Command, SmscOptions};
 use super::outbox::Delivery;
 use super::record::{DeliveryAnswer, Message, SubmitRecord};
@@ -19,6 +19,7 @@ use super::submit::AddressField;
 use crate::handset::{Handset, HandsetEvents};
 use crate::server::Server;
 use crate::sync::lock;
+use crate::text::segments;
 use crate::wait::TimedOut;
 
 /// An SMSC on its own address. Dropped, it ends abruptly with all its connections; [`shutdown`](Self::shutdown) also waits for that.

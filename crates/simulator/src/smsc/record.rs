@@ -1,19 +1,16 @@
 //! What arrived, kept for who asks: raw submits, whole messages, and the answers to deliveries.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::status::Status;
 use super::submit::{AddressField, Submit};
+use crate::parts::{Parts, Whole, keep_newest};
 use crate::sync::lock;
 use crate::text::Alphabet;
 use crate::wait::Changes;
-
-/// How many incomplete messages and octets of them are kept; beyond, all are forgotten.
-const MOST_INCOMPLETE: usize = 10_000;
-const MOST_INCOMPLETE_OCTETS: usize = 64 << 20;
 
 /// An address as it was submitted.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -154,6 +151,12 @@ struct PartKey {
     total: u8,
 }
 
+impl Whole for PartKey {
+    fn total(&self) -> u8 {
+        self.total
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Records {
     pub(super) messages: VecDeque<Arc<Message>>,
@@ -163,8 +166,7 @@ pub(super) struct Records {
     pub(super) messages_ever: u64,
     /// How many of those were given to `next_message`.
     pub(super) messages_taken: u64,
-    parts: HashMap<PartKey, Vec<SubmitRecord>>,
-    incomplete_octets: usize,
+    parts: Parts<PartKey, SubmitRecord>,
 }
 
 /// Keeps up to `keep` of each kind, the newest.
@@ -214,16 +216,6 @@ impl Recorder {
     }
 }
 
-fn keep_newest<T>(kept: &mut VecDeque<T>, new: T, keep: usize) {
-    if keep == 0 {
-        return;
-    }
-    while kept.len() >= keep {
-        kept.pop_front();
-    }
-    kept.push_back(new);
-}
-
 impl Records {
     fn assemble(&mut self, record: SubmitRecord) -> Option<Message> {
         let Some(part) = record.part.filter(|part| part.total > 1) else {
@@ -238,29 +230,8 @@ impl Records {
             by_sar: record.by_sar,
             total: part.total,
         };
-        self.incomplete_octets += record.user_data.len();
-        if self.parts.len() >= MOST_INCOMPLETE || self.incomplete_octets > MOST_INCOMPLETE_OCTETS {
-            self.parts.clear();
-            self.incomplete_octets = record.user_data.len();
-        }
-        let number = |record: &SubmitRecord| record.part.map_or(0, |part| part.number);
-        let mut parts = self.parts.remove(&key).unwrap_or_default();
-        // A part that comes again replaces the one that was there.
-        match parts.binary_search_by_key(&part.number, number) {
-            Ok(place) => {
-                if let Some(old) = parts.get_mut(place) {
-                    self.incomplete_octets = self.incomplete_octets.saturating_sub(old.user_data.len());
-                    *old = record;
-                }
-            }
-            Err(place) => parts.insert(place, record),
-        }
-        if parts.len() < usize::from(part.total) {
-            self.parts.insert(key, parts);
-            return None;
-        }
-        let octets: usize = parts.iter().map(|part| part.user_data.len()).sum();
-        self.incomplete_octets = self.incomplete_octets.saturating_sub(octets);
+        let octets = record.user_data.len();
+        let parts = self.parts.add(key, part.number, octets, record)?;
         Message::of(parts)
     }
 }

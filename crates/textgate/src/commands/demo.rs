@@ -213,7 +213,7 @@ impl Stage {
         loop {
             // A receipt says more than the phone can show; a provider over HTTP sends none here.
             let is_done = match scene.by {
-                Via::Smsc => status == Some(MessageState::Delivered),
+                Via::Smsc | Via::Modem => status == Some(MessageState::Delivered),
                 Via::Http => status == Some(MessageState::Sent),
             };
             if is_answered && is_done && arrived.is_some() {

@@ -6,8 +6,10 @@ use crate::output::{Output, Tone, printable};
 use crate::signals::Signals;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use textgate_simulator::{
-    Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions,
+    Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Modem, ModemOptions, ModemPort, Sim,
+    Smsc, SmscOptions,
 };
 
 pub(super) async fn run(command: SimulateCommand, output: &mut Output) -> Done {
@@ -39,8 +41,37 @@ pub(super) async fn run(command: SimulateCommand, output: &mut Output) -> Done {
             show(events, show_text, &mut signals, output).await?;
             provider.shutdown().await;
         }
+        SimulateCommand::Modem { link, tcp, rfc2217, pin, show_text } => {
+            let ports = ports(link, tcp, rfc2217);
+            let sim = Sim { pin: pin.map(|secret| secret.0), ..Sim::default() };
+            let options = ModemOptions { ports, sim: Some(sim), handset, ..ModemOptions::default() };
+            let modem = Modem::start(options).await.map_err(|error| {
+                Failure::failed(format_args!("the modem cannot be reached there: {error}"))
+            })?;
+            let at: Vec<String> = [
+                modem.link().map(|link| format!("at {}", link.display())),
+                modem.address().map(|address| format!("at tcp {address}")),
+                modem.rfc2217_address().map(|address| format!("at RFC 2217 {address}")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            output.line(format_args!("A modem is there, {}. Ctrl-C unplugs it.", at.join(", ")))?;
+            show(events, show_text, &mut signals, output).await?;
+            modem.shutdown().await;
+        }
     }
     Ok(())
+}
+
+/// Where a modem is reached: at least one place.
+fn ports(link: Option<PathBuf>, tcp: Option<SocketAddr>, rfc2217: Option<SocketAddr>) -> Vec<ModemPort> {
+    let link = match (link, tcp, rfc2217) {
+        (None, None, None) => Some(std::env::temp_dir().join("textgate-modem")),
+        (link, ..) => link,
+    };
+    let ports = [link.map(ModemPort::Pty), tcp.map(ModemPort::Tcp), rfc2217.map(ModemPort::Rfc2217)];
+    ports.into_iter().flatten().collect()
 }
 
 fn taken(listen: SocketAddr, error: &io::Error) -> Failure {
