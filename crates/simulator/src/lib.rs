@@ -11,6 +11,8 @@ pub mod smsc;
 pub mod text;
 
 mod calendar;
+mod counters;
+mod kept;
 mod parts;
 mod server;
 mod sync;

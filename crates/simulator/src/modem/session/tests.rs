@@ -126,9 +126,9 @@ fn a_message_is_taken_and_gets_its_reference() {
     assert_eq!(terminal.send(), "\r\n+CMGS: 1\r\n\r\nOK\r\n");
     assert_eq!(terminal.send(), "\r\n+CMGS: 2\r\n\r\nOK\r\n");
     let records = lock(&terminal.shared.recorder.records);
-    assert_eq!(records.messages.len(), 2);
+    assert_eq!(records.messages.all().len(), 2);
     assert_eq!(
-        (records.messages[0].text.as_str(), records.messages[0].destination.number.as_str()),
+        (records.messages.all()[0].text.as_str(), records.messages.all()[0].destination.number.as_str()),
         ("hellohello", "15550100100")
     );
 }
@@ -145,7 +145,7 @@ fn what_is_wrong_with_a_message_is_refused_and_nothing_taken() {
     lock(&terminal.shared.device).registration = Registration::Denied;
     assert_eq!(terminal.send(), "\r\n+CMS ERROR: 331\r\n");
     assert_eq!(terminal.ask("AT+CMGS=500"), "\r\n+CMS ERROR: 304\r\n");
-    assert!(lock(&terminal.shared.recorder.records).submits.is_empty());
+    assert!(lock(&terminal.shared.recorder.records).submits.all().is_empty());
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn each_turn_does_what_it_says_to_a_message() {
         let mut terminal = terminal();
         terminal.shared.once("message", turn.clone());
         assert_eq!(terminal.send(), answer, "{turn:?}");
-        assert_eq!(lock(&terminal.shared.recorder.records).submits.len(), taken, "{turn:?}");
+        assert_eq!(lock(&terminal.shared.recorder.records).submits.all().len(), taken, "{turn:?}");
         assert_eq!(terminal.ask("AT"), "\r\nOK\r\n", "once only: {turn:?}");
     }
 }
@@ -290,7 +290,7 @@ fn messages_are_written_and_sent_from_the_sim() {
     assert_eq!(terminal.ask("AT+CMGW=22"), "\r\n> ");
     assert_eq!(terminal.type_in(&format!("{PDU}\u{1a}")), "\r\n+CMGW: 1\r\n\r\nOK\r\n");
     assert_eq!(terminal.ask("AT+CMSS=1"), "\r\n+CMSS: 1\r\n\r\nOK\r\n");
-    assert_eq!(lock(&terminal.shared.recorder.records).messages[0].text, "hellohello");
+    assert_eq!(lock(&terminal.shared.recorder.records).messages.all()[0].text, "hellohello");
     assert_eq!(terminal.ask("AT+CMSS=2"), "\r\n+CMS ERROR: 321\r\n");
 }
 
@@ -304,7 +304,10 @@ fn texts_are_sent_in_text_mode() {
     assert_eq!(terminal.ask("AT+CMGS=\"+15550100100\""), "\r\n> ");
     assert_eq!(terminal.type_in("0416\u{1a}"), "\r\n+CMGS: 2\r\n\r\nOK\r\n");
     let records = lock(&terminal.shared.recorder.records);
-    assert_eq!([&records.messages[0].text, &records.messages[1].text], ["hi $5", "Ж"]);
+    assert_eq!(
+        [records.messages.all()[0].text.as_str(), records.messages.all()[1].text.as_str()],
+        ["hi $5", "Ж"]
+    );
 }
 
 #[test]
