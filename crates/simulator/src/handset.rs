@@ -112,7 +112,8 @@ impl Handset {
         self.0.receiver_count() > 0
     }
 
-    pub(crate) fn show(&self, event: HandsetEvent) {
+    /// Shows a text: what simulators do when one has arrived.
+    pub fn show(&self, event: HandsetEvent) {
         // Nobody looking is not an error.
         let _ = self.0.send(event);
     }

@@ -81,7 +81,7 @@ fn write_page(out: &mut String, book: &Book, number: Option<&str>, now: SystemTi
 
 fn write_side(out: &mut String, book: &Book, shown: &str) -> fmt::Result {
     out.push_str(
-        "<header class=\"side\">\n<p class=\"brand\">textgate</p>\n<p class=\"what\">Virtual handsets</p>\n\
+        "<header class=\"side\">\n<p class=\"brand\">textgate</p>\n<h1 class=\"what\">Virtual handsets</h1>\n\
          <p class=\"about\">What is sent to the simulated providers arrives here.</p>\n\
          <p class=\"live\" id=\"live\"><a href=\"\">Reload</a> to see what is new.</p>\n",
     );
@@ -133,7 +133,7 @@ fn write_phone(out: &mut String, phone: &Phone) -> fmt::Result {
     writeln!(
         out,
         "<div class=\"head\" id=\"head\" data-latest=\"{}\" data-from=\"{}\"{inert}>\
-         <h1><span>Messages</span> <span class=\"number\">{}</span></h1></div>",
+         <h2><span>Messages</span> <span class=\"number\">{}</span></h2></div>",
         phone.latest,
         Escaped(if from.is_empty() { "an unknown sender" } else { from }),
         Escaped(&phone.number)
@@ -209,12 +209,12 @@ fn write_flash(out: &mut String, phone: &Phone, flash: &Shown) -> fmt::Result {
 }
 
 fn write_empty(out: &mut String, number: &str) -> fmt::Result {
-    out.push_str("<div class=\"head\" id=\"head\" data-latest=\"0\"><h1><span>Messages</span>");
+    out.push_str("<div class=\"head\" id=\"head\" data-latest=\"0\"><h2><span>Messages</span>");
     if !number.is_empty() {
         write!(out, " <span class=\"number\">{}</span>", Escaped(number))?;
     }
     out.push_str(
-        "</h1></div>\n<div class=\"none\"><p><strong>No message yet</strong></p>\
+        "</h2></div>\n<div class=\"none\"><p><strong>No message yet</strong></p>\
          <p>Send one through the simulated provider; it appears here at once.</p></div>\n",
     );
     Ok(())

@@ -14,4 +14,5 @@ mod browser;
 mod site;
 
 mod pages;
+mod phones;
 mod sign_in;
