@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) catalogue_dir: Option<PathBuf>,
     /// Special ranges that gateways may connect to all the same.
     pub(crate) allow: Vec<IpNet>,
+    /// Devices of this machine that gateways may open; `*` stands for any characters but `/`.
+    pub(crate) devices: Vec<String>,
     /// How logs are written.
     pub(crate) log: Log,
     /// Bounds.
@@ -91,6 +93,7 @@ struct File {
     catalogue_dir: Option<PathBuf>,
     http: Http,
     network: Network,
+    devices: Devices,
     log: Log,
     limits: Bounds,
 }
@@ -107,6 +110,12 @@ struct Http {
 #[serde(deny_unknown_fields, default)]
 struct Network {
     allow: Vec<IpNet>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Devices {
+    allow: Vec<String>,
 }
 
 impl Default for Http {
@@ -169,6 +178,15 @@ impl Config {
             Some(ranges) => allowed(&ranges)?,
             None => file.network.allow,
         };
+        let devices = match environment("TEXTGATE_DEVICES_ALLOW") {
+            Some(devices) => devices.split(',').map(|device| device.trim().to_owned()).collect(),
+            None => file.devices.allow,
+        };
+        if let Some(wrong) = devices.iter().find(|device| !device.starts_with('/')) {
+            return Err(Failure::configuration(format_args!(
+                "devices.allow (TEXTGATE_DEVICES_ALLOW): {wrong:?} is no path; write devices such as /dev/serial/by-id/*"
+            )));
+        }
         let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
         let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
@@ -180,6 +198,7 @@ impl Config {
             public_url: public_url.as_deref().map(public).transpose()?,
             catalogue_dir,
             allow,
+            devices,
             log,
             bounds: file.limits,
         })

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod key;
 mod message;
+mod modem;
 mod plugins;
 mod send;
 mod serve;
@@ -32,6 +33,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
+        Command::Modem(args) => modem::run(&args.command, output).await,
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
         Command::Check => check::run(&config()?, output).await,
         Command::Demo(args) => demo::run(&args, output).await,
