@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Audit(Audit),
     /// List kinds of gateways, show one, or check a provider's file
     Plugins(Plugins),
+    /// Find modems, and ask what they are
+    Modem(ModemArgs),
     /// Write a copy of the store, while the server runs or not
     Backup(Backup),
     /// Check the configuration and the key file, and change nothing
@@ -114,6 +116,36 @@ pub(crate) struct Apply {
     /// Do not ask; without a terminal nobody is asked
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+/// `modem`.
+#[derive(Debug, Args)]
+pub(crate) struct ModemArgs {
+    #[command(subcommand)]
+    pub(crate) command: ModemCommand,
+}
+
+/// `modem …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModemCommand {
+    /// Find modems on this machine, or ask one, and show what each is; no PIN is ever sent
+    #[command(after_long_help = "\
+Looks at /dev/serial/by-id/*, /dev/ttyUSB* and /dev/ttyACM*. A modem that a running gateway has open cannot be asked.
+
+Examples:
+  textgate modem probe
+  textgate modem probe /dev/ttyUSB2
+  textgate modem probe tcp://192.168.1.7:4001")]
+    Probe {
+        /// A device, or a serial server as tcp://host:port or rfc2217://host:port [default: all that are found]
+        device: Option<String>,
+        /// The line's speed; USB modems ignore it
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `send`.

@@ -63,7 +63,7 @@ pub(super) async fn keep(gateway: &Modem, number: usize, board: &Board, work: &d
         };
         // One that sends in between is worth a quick return, however often it fails.
         if gateway.segments_sent(number) > segments {
-            backoff = Backoff::default();
+            (backoff, hung) = (Backoff::default(), 0);
         }
         hung = if fault.is_hung { hung + 1 } else { 0 };
         is_again = true;

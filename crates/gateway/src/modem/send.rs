@@ -234,13 +234,13 @@ impl Line<'_> {
         loop {
             let now = Instant::now();
             if give_up_at <= now {
-                return match is_taken {
-                    true => (Tried::Taken(reference), None),
-                    false => (
-                        Tried::Unanswered(UNANSWERED.into()),
-                        Some(Fault::hung("the modem does not answer a message")),
-                    ),
-                };
+                if is_taken {
+                    return (Tried::Taken(reference), None);
+                }
+                // The line cannot be trusted unless the modem answers something else.
+                message.finish(Uncertain, UNANSWERED, 1);
+                let left = if is_stopping { Ok(()) } else { dialogue.sync().await };
+                return (Tried::Unanswered(UNANSWERED.into()), left.err());
             }
             if message.hand_back_at <= now && message.submission.is_some() && !is_taken {
                 message.finish(Uncertain, UNANSWERED, 1);

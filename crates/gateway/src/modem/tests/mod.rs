@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod dialogue;
+mod flaky;
 mod kit;
 mod life;
 mod outcomes;
