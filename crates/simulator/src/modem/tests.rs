@@ -88,9 +88,9 @@ async fn serial_servers_take_one_terminal_at_a_time() {
     // RFC 2217 §3: a client offers the option, the server agrees; DTR off is confirmed, and ends a hang.
     let mut telnet = TcpStream::connect(modem.rfc2217_address().unwrap()).await.unwrap();
     telnet.write_all(&[255, 251, 44]).await.unwrap();
-    let mut agreed = [0; 3];
+    let mut agreed = [0; 10];
     telnet.read_exact(&mut agreed).await.unwrap();
-    assert_eq!(agreed, [255, 253, 44]);
+    assert_eq!(agreed, [255, 253, 44, 255, 250, 44, 107, 0x30, 255, 240], "agreed, and the modem's lines");
     ask(&mut telnet, "ATE0\r", "OK\r\n").await;
     modem.once("", Turn::Hang(Cure::Reopen));
     telnet.write_all(b"AT\r\xff\xfa\x2c\x05\x09\xff\xf0").await.unwrap();

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test ends where something is not so
 
 mod gammu;
+mod pyserial;
 mod smstools;
 
 use std::io::Write;
@@ -35,7 +36,12 @@ pub const SEGMENTS: [usize; 4] = [1, 1, 3, 2];
 /// Whether a program is installed. In CI it has to be; elsewhere the test tells and leaves itself out.
 pub fn is_there(program: &str, package: &str) -> bool {
     // Told by whether it can be started; what it says to this does not matter.
-    if Command::new(program).arg("--version").output().is_ok() {
+    is_there_if(Command::new(program).arg("--version").output().is_ok(), program, package)
+}
+
+/// As [`is_there`], for what is told in another way.
+pub fn is_there_if(is_there: bool, program: &str, package: &str) -> bool {
+    if is_there {
         return true;
     }
     let why = format!("{program} is needed (apt-get install {package})");
@@ -47,6 +53,7 @@ pub fn is_there(program: &str, package: &str) -> bool {
 
 /// A modem whose device is in this directory, and which is reached on a second port too.
 pub async fn modem(dir: &Path, options: ModemOptions) -> Modem {
-    let ports = vec![ModemPort::Pty(dir.join("modem")), ModemPort::Tcp(([127, 0, 0, 1], 0).into())];
+    let any = ([127, 0, 0, 1], 0).into();
+    let ports = vec![ModemPort::Pty(dir.join("modem")), ModemPort::Tcp(any), ModemPort::Rfc2217(any)];
     Modem::start(ModemOptions { ports, ..options }).await.unwrap()
 }

@@ -17,6 +17,9 @@ const COM_PORT: u8 = 44;
 const SET_CONTROL: u8 = 5;
 const DTR_ON: u8 = 8;
 const DTR_OFF: u8 = 9;
+const NOTIFY_MODEMSTATE: u8 = 7;
+/// §3, NOTIFY-MODEMSTATE: clear to send, data set ready.
+const CTS_DSR: u8 = 0x30;
 const ANSWER: u8 = 100;
 
 /// Most octets of a subnegotiation; what is longer is dropped.
@@ -106,6 +109,10 @@ impl Telnet {
         if !self.agreed.contains(&(answer, option)) && self.agreed.len() < MOST {
             self.agreed.push((answer, option));
             reply.extend([IAC, answer, option]);
+            if option == COM_PORT {
+                // The modem's lines as they are; here they never change.
+                reply.extend([IAC, SB, COM_PORT, NOTIFY_MODEMSTATE + ANSWER, CTS_DSR, IAC, SE]);
+            }
         }
     }
 
@@ -120,6 +127,7 @@ impl Telnet {
             (2, [0]) => vec![8],
             (3 | 4, [0]) => vec![1],
             (SET_CONTROL, [0]) => vec![1],
+            (NOTIFY_MODEMSTATE, []) => vec![CTS_DSR],
             (SET_CONTROL, [7]) => vec![DTR_ON],
             (SET_CONTROL, [10]) => vec![11],
             (0..=5 | 10..=12, value) => value.to_vec(),
@@ -148,7 +156,11 @@ mod tests {
         let offer = [IAC, WILL, COM_PORT, IAC, DO, 24, b'A', IAC, IAC];
         assert_eq!(
             read(&mut telnet, &offer),
-            (vec![b'A', IAC], vec![IAC, DO, COM_PORT, IAC, WONT, 24], None)
+            (
+                vec![b'A', IAC],
+                vec![IAC, DO, COM_PORT, IAC, SB, COM_PORT, 107, 0x30, IAC, SE, IAC, WONT, 24],
+                None
+            )
         );
         assert_eq!(read(&mut telnet, &[IAC, WILL, COM_PORT]).1, []);
     }
@@ -162,6 +174,14 @@ mod tests {
         assert_eq!((reply, dropped), (vec![IAC, SB, COM_PORT, 105, DTR_OFF, IAC, SE], Some(1)));
         let mask = [IAC, SB, COM_PORT, 11, IAC, IAC, IAC, SE];
         assert_eq!(read(&mut telnet, &mask).1, [IAC, SB, COM_PORT, 111, IAC, IAC, IAC, SE]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_octets_make_telnet_fall_over(octets in proptest::collection::vec(proptest::num::u8::ANY, 0..500)) {
+            let (data, reply, _) = read(&mut Telnet::default(), &octets);
+            proptest::prop_assert!(data.len() <= octets.len() && reply.len() <= 40 * octets.len());
+        }
     }
 
     #[test]
