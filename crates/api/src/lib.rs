@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod api_keys;
+mod audit;
 mod balance;
 mod batch;
 mod body;
@@ -27,6 +28,7 @@ mod shape;
 mod stall;
 mod state;
 mod time;
+mod users;
 mod views;
 mod virtual_servers;
 

@@ -83,7 +83,7 @@ impl fmt::Debug for HandsetEvent {
 
 /// The replace type that a protocol identifier names, 1 to 7 (TS 23.040 §9.2.3.9).
 pub(crate) fn replace_type(protocol_id: u8) -> Option<u8> {
-    (0x41..=0x47).contains(&protocol_id).then(|| protocol_id & 0x07)
+    (0x41..=0x47).contains(&protocol_id).then_some(protocol_id & 0x07)
 }
 
 /// Where simulators tell of texts. Clones tell the same listeners, so one handset can serve several simulators.
@@ -112,7 +112,8 @@ impl Handset {
         self.0.receiver_count() > 0
     }
 
-    pub(crate) fn show(&self, event: HandsetEvent) {
+    /// Shows a text: what simulators do when one has arrived.
+    pub fn show(&self, event: HandsetEvent) {
         // Nobody looking is not an error.
         let _ = self.0.send(event);
     }

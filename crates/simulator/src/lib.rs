@@ -6,10 +6,13 @@
 pub mod handset;
 pub mod http;
 pub mod modem;
+pub mod phones;
 pub mod smsc;
 pub mod text;
 
 mod calendar;
+mod counters;
+mod kept;
 mod parts;
 mod server;
 mod sync;
@@ -22,6 +25,7 @@ pub use modem::{
     Cure, Memory, Modem, ModemBehaviour, ModemCounters, ModemError, ModemMessage, ModemOptions, ModemPort,
     ModemRequest, ModemSubmit, Registration, ReportWhen, Reports, Sim, SimLock, TpSubmit, Turn,
 };
+pub use phones::Phones;
 pub use smsc::{
     Address, AnswerOrder, Arrival, Arrivals, Behaviour, BindMode, Command, DeliveryAnswer, Fault, FinalState,
     IdBase, IdStyle, LastAnswer, Message, NoReceiver, ReceiptFormat, ReceiptWhen, ReceiptWording, Receipts,

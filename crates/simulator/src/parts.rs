@@ -1,6 +1,6 @@
-//! Parts of long messages, kept until all of one are there; and lists of which the newest are kept.
+//! Parts of long messages, kept until all of one are there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::Hash;
 
 /// How many incomplete messages and octets of them are kept; beyond, all are forgotten.
@@ -59,17 +59,6 @@ impl<K: Whole, P> Parts<K, P> {
         self.octets = self.octets.saturating_sub(parts.iter().map(|part| part.octets).sum());
         Some(parts.into_iter().map(|part| part.part).collect())
     }
-}
-
-/// Adds to a list and forgets the oldest beyond `keep`.
-pub(crate) fn keep_newest<T>(kept: &mut VecDeque<T>, new: T, keep: usize) {
-    if keep == 0 {
-        return;
-    }
-    while kept.len() >= keep {
-        kept.pop_front();
-    }
-    kept.push_back(new);
 }
 
 #[cfg(test)]

@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Test(Test),
     /// Make, list and revoke API keys
     Key(Key),
+    /// Make, list, reset and remove users of the console
+    User(User),
+    /// Show who did what, and verify the log of it
+    Audit(Audit),
     /// List kinds of gateways, show one, or check a provider's file
     Plugins(Plugins),
     /// Find modems, and ask what they are
@@ -340,6 +344,117 @@ impl KeyRole {
     }
 }
 
+/// `user`.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "With a server running on the data directory it goes through that one; otherwise into the store."
+)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) command: UserCommand,
+}
+
+/// What to do with users.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Make one; without --password-stdin, a one-time link to set a password is printed, alone on standard output
+    #[command(after_long_help = "\
+Examples:
+  textgate user add ada@example.com --role administrator
+  textgate user add ben --vs acme --role operator --password-stdin < password")]
+    Add {
+        /// Its name: letters, digits and . _ - + @; unique in any case
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum)]
+        role: UserRoleName,
+        /// Read its password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List those of a virtual server and all below it
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Take its password and second factor away, end its sessions, and print a link to set a new password
+    Reset {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Remove one, and end its sessions
+    Remove {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Print the link that makes the first user, while there is none
+    SetUpLink,
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UserRoleName {
+    /// Everything, on its virtual server and all below it
+    Administrator,
+    /// Settings, sending and messages of its virtual server
+    Operator,
+    /// Reads its virtual server and all below it, but no texts and no secrets
+    Auditor,
+}
+
+impl UserRoleName {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+/// What to do with the audit log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Show the newest entries of a virtual server and all below it
+    List {
+        /// How many
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Print JSON, with before and after
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Verify that every entry is as it was written, and print the head; exit code 1 where one is not
+    #[command(after_long_help = "\
+Keep the printed head at another place: entries that are cut off at the end are found by it only.
+
+Example:
+  textgate audit verify --head \"$(cat /elsewhere/head)\"")]
+    Verify {
+        /// A head that was kept, as it was printed: it must still be in the log
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Option<String>,
+    },
+}
+
 /// `plugins`.
 #[derive(Debug, Args)]
 pub(crate) struct Plugins {
@@ -406,9 +521,8 @@ pub(crate) enum SimulateCommand {
         /// The password it must give [default: any]
         #[arg(long)]
         password: Option<Secret>,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
     /// An HTTP provider: takes GET and POST, and answers with a success string
     #[command(after_long_help = "Example:\n  textgate simulate http --listen 127.0.0.1:8081 --show-text")]
@@ -416,9 +530,8 @@ pub(crate) enum SimulateCommand {
         /// Where to listen
         #[arg(long, default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
     /// A GSM modem: takes AT commands, in PDU mode and text mode, and sends status reports
     #[command(after_long_help = "\
@@ -439,10 +552,20 @@ Example:
         /// The SIM's PIN [default: none is asked for]
         #[arg(long)]
         pin: Option<Secret>,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
+}
+
+/// How what phones get is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Watching {
+    /// Show texts in this terminal: codes, too
+    #[arg(long)]
+    pub(crate) show_text: bool,
+    /// Where the page is served that shows the phones, with texts [default: any free port of this machine]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    pub(crate) phones: SocketAddr,
 }
 
 #[cfg(test)]
@@ -471,6 +594,8 @@ mod tests {
             "settings",
             "test",
             "key",
+            "user",
+            "audit",
             "plugins",
             "backup",
             "check",
@@ -500,6 +625,13 @@ mod tests {
             "textgate key create app --role send --rate 5",
             "textgate key list",
             "textgate key revoke app",
+            "textgate user add ada --vs acme --role operator --password-stdin",
+            "textgate user list --json",
+            "textgate user reset ada",
+            "textgate user remove ada --vs acme",
+            "textgate user set-up-link",
+            "textgate audit list --limit 5",
+            "textgate audit verify --head 7:ab",
             "textgate backup /tmp/b",
             "textgate plugins list",
             "textgate plugins show twilio --json",
@@ -509,6 +641,7 @@ mod tests {
             "textgate simulate smsc --show-text",
             "textgate simulate http --listen 127.0.0.1:0",
             "textgate simulate modem --link /tmp/modem --tcp 127.0.0.1:0 --rfc2217 127.0.0.1:0 --pin 1234",
+            "textgate simulate smsc --phones 127.0.0.1:0",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }

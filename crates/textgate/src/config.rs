@@ -1,5 +1,9 @@
 //! The configuration: a small TOML file, the environment over it, and defaults that work without either.
 
+mod console;
+
+pub(crate) use console::Console;
+
 use crate::failure::Failure;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -26,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) metrics: bool,
     /// The address by which the outside reaches the API, without a slash at its end; providers report there.
     pub(crate) public_url: Option<String>,
+    /// Proxies in front of the server, whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: Vec<IpNet>,
     /// A folder with providers' files of this installation's own.
     pub(crate) catalogue_dir: Option<PathBuf>,
     /// Special ranges that gateways may connect to all the same.
@@ -34,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) devices: Vec<String>,
     /// How logs are written.
     pub(crate) log: Log,
+    /// The console.
+    pub(crate) console: Console,
     /// Bounds.
     pub(crate) bounds: Bounds,
 }
@@ -95,6 +103,7 @@ struct File {
     network: Network,
     devices: Devices,
     log: Log,
+    console: console::File,
     limits: Bounds,
 }
 
@@ -104,6 +113,7 @@ struct Http {
     listen: SocketAddr,
     metrics: bool,
     public_url: Option<String>,
+    trusted_proxies: Vec<IpNet>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,7 +130,7 @@ struct Devices {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: LISTEN, metrics: true, public_url: None }
+        Self { listen: LISTEN, metrics: true, public_url: None, trusted_proxies: Vec::new() }
     }
 }
 
@@ -196,12 +206,20 @@ impl Config {
             listen,
             metrics: file.http.metrics,
             public_url: public_url.as_deref().map(public).transpose()?,
+            proxies: file.http.trusted_proxies,
             catalogue_dir,
             allow,
             devices,
             log,
+            console: Console::read(file.console)?,
             bounds: file.limits,
         })
+    }
+
+    /// For dispatch.
+    pub(crate) fn limits(&self) -> Limits {
+        let Console { session_idle, session_life, .. } = self.console;
+        Limits { session_idle, session_life, ..self.bounds.limits() }
     }
 
     /// The socket by which commands reach the running server.
@@ -237,12 +255,13 @@ impl Bounds {
     }
 
     /// For dispatch.
-    pub(crate) fn limits(&self) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             waiting: self.waiting,
             history_days: self.history_days,
             text_days: self.text_days,
             drain: self.drain(),
+            ..Limits::default()
         }
     }
 
@@ -361,7 +380,9 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/home/me/.local/share/textgate"));
         assert_eq!(config.key_file, Path::new("/home/me/.local/share/textgate/key"));
         assert_eq!((config.allow.len(), config.log.format), (0, LogFormat::Text));
-        assert_eq!(config.bounds.limits().waiting, Limits::default().waiting);
+        assert_eq!((config.proxies.len(), config.console.enabled), (0, true));
+        assert_eq!(config.limits().waiting, Limits::default().waiting);
+        assert_eq!(config.limits().session_idle, Limits::default().session_idle);
     }
 
     #[test]
@@ -376,6 +397,7 @@ mod tests {
             listen = "[::1]:0"
             metrics = false
             public_url = "https://sms.example.com/gate/"
+            trusted_proxies = ["10.1.2.3/32"]
             [network]
             allow = ["127.0.0.0/8", "fd00::/8"]
             [log]
@@ -387,6 +409,10 @@ mod tests {
             text_days = 0
             drain_s = 2
             connections = 5
+            [console]
+            enabled = false
+            session_idle_minutes = 5
+            session_hours = 2
         "#,
         )
         .unwrap();
@@ -395,9 +421,12 @@ mod tests {
         assert_eq!((config.listen.port(), config.metrics, config.allow.len()), (0, false, 2));
         assert_eq!(config.public_url.as_deref(), Some("https://sms.example.com/gate"));
         assert_eq!(config.catalogue_dir.as_deref(), Some(Path::new("/etc/textgate/catalogue")));
+        assert_eq!((config.proxies.len(), config.console.enabled), (1, false));
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
-        let limits = config.bounds.limits();
+        let limits = config.limits();
         assert_eq!((limits.waiting, limits.text_days, limits.drain), (10, 0, Duration::from_secs(2)));
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!((limits.session_idle, limits.session_life), (minutes(5), minutes(120)));
     }
 
     #[test]

@@ -1,25 +1,11 @@
 //! Counts of what a modem saw.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-macro_rules! counters {
-    ($($name:ident $meaning:literal,)+) => {
-        #[derive(Debug, Default)]
-        pub(super) struct Counters { $(pub(super) $name: AtomicU64,)+ }
-
-        /// Counts of what a modem saw since it was started.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-        pub struct ModemCounters { $(#[doc = $meaning] pub $name: u64,)+ }
-
-        impl Counters {
-            pub(super) fn read(&self) -> ModemCounters {
-                ModemCounters { $($name: self.$name.load(Relaxed),)+ }
-            }
-        }
-    };
-}
+pub(super) use crate::counters::add;
+use crate::counters::counters;
 
 counters! {
+    /// Counts of what a modem saw since it was started.
+    ModemCounters,
     opened "Times that a terminal opened a port.",
     commands "Commands read, each of a line by itself.",
     refused "Commands and messages answered otherwise than by OK.",
@@ -31,8 +17,4 @@ counters! {
     resets "Resets by `+CFUN`.",
     wrong_pins "Wrong PINs and PUKs tried.",
     overlong "Lines and messages dropped because they were too long.",
-}
-
-pub(super) fn add(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
 }

@@ -146,6 +146,7 @@ pub(super) struct Device {
     sr: Places,
     /// For reading and deleting, for writing and sending, for receiving (`+CPMS`).
     pub(super) memories: [Memory; 3],
+    report_memory: Memory,
     waiting: VecDeque<(Instant, Incoming)>,
     pub(super) lost: u64,
 }
@@ -165,6 +166,7 @@ impl Device {
             me: Places::new(options.capacity),
             sr: Places::new(options.capacity),
             memories: [Memory::Sm; 3],
+            report_memory: options.report_memory,
             waiting: VecDeque::new(),
             lost: 0,
         }
@@ -230,9 +232,10 @@ impl Device {
         self.waiting.len()
     }
 
-    /// When the first is due that is to come.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.waiting.front().map(|(due, _)| *due)
+    /// When the first is due after this moment.
+    pub(super) fn next_due(&self, after: Instant) -> Option<Instant> {
+        let next = self.waiting.partition_point(|(due, _)| *due <= after);
+        self.waiting.get(next).map(|(due, _)| *due)
     }
 
     /// What is due and goes to the terminal at this port now, as lines; what only is to be stored is stored on the way.
@@ -242,7 +245,11 @@ impl Device {
             return None;
         }
         let routing = self.routing;
-        let is_mine = is_open && routing.port == port && routing.mode != 0;
+        // The terminal of another port is to be told; where none is there, anyone stores for it.
+        if is_open && routing.port != port {
+            return None;
+        }
+        let is_mine = is_open && routing.mode != 0;
         let mut index = 0;
         while let Some((due, incoming)) = self.waiting.get(index)
             && *due <= now
@@ -285,8 +292,11 @@ impl Device {
             Incoming::Report(tpdu) => match routing.ds {
                 _ if !is_mine && routing.ds != 0 => Handing::Waits,
                 1 => Handing::Handed(Handed::Direct(incoming.clone())),
-                2 => match self.keep(Memory::Sr, tpdu) {
-                    Some(place) => Handing::Handed(Handed::Line(format!("+CDSI: \"SR\",{place}"))),
+                2 => match self.keep(self.report_memory, tpdu) {
+                    Some(place) => {
+                        let memory = self.report_memory.name();
+                        Handing::Handed(Handed::Line(format!("+CDSI: \"{memory}\",{place}")))
+                    }
                     None => Handing::Waits,
                 },
                 _ => {

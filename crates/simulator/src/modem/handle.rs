@@ -217,17 +217,17 @@ impl Modem {
 
     /// The whole messages that were taken, the oldest first.
     pub fn messages(&self) -> Vec<Arc<ModemMessage>> {
-        lock(&self.shared.recorder.records).messages.iter().cloned().collect()
+        lock(&self.shared.recorder.records).messages.all()
     }
 
     /// Every SMS-SUBMIT that was taken, the oldest first.
     pub fn submits(&self) -> Vec<Arc<ModemSubmit>> {
-        lock(&self.shared.recorder.records).submits.iter().cloned().collect()
+        lock(&self.shared.recorder.records).submits.all()
     }
 
     /// The command lines that were read, `AT` in front; a PIN stands in them.
     pub fn lines(&self) -> Vec<String> {
-        lock(&self.shared.recorder.records).lines.iter().cloned().collect()
+        lock(&self.shared.recorder.records).lines.all()
     }
 
     /// Counts of what it saw.
@@ -250,11 +250,7 @@ impl Modem {
         mut are_there: impl FnMut(&[Arc<ModemMessage>]) -> bool,
     ) -> Result<Vec<Arc<ModemMessage>>, TimedOut> {
         let recorder = &self.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let messages = records.messages.make_contiguous();
-            are_there(messages).then(|| messages.to_vec())
-        };
+        let look = || lock(&recorder.records).messages.all_if(&mut are_there);
         recorder.changes.wait(within, look).await
     }
 
@@ -264,14 +260,7 @@ impl Modem {
     /// None came within that time.
     pub async fn next_message(&self, within: Duration) -> Result<Arc<ModemMessage>, TimedOut> {
         let recorder = &self.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let gone = records.messages_ever - records.messages.len() as u64;
-            let next = records.messages_taken.max(gone);
-            let message = records.messages.get(usize::try_from(next - gone).ok()?).cloned()?;
-            records.messages_taken = next + 1;
-            Some(message)
-        };
+        let look = || lock(&recorder.records).messages.next();
         recorder.changes.wait(within, look).await
     }
 
@@ -285,11 +274,7 @@ impl Modem {
         mut are_there: impl FnMut(&[String]) -> bool,
     ) -> Result<Vec<String>, TimedOut> {
         let recorder = &self.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let lines = records.lines.make_contiguous();
-            are_there(lines).then(|| lines.to_vec())
-        };
+        let look = || lock(&recorder.records).lines.all_if(&mut are_there);
         recorder.changes.wait(within, look).await
     }
 

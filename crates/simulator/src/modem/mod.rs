@@ -16,6 +16,9 @@ mod session;
 mod shared;
 mod tpdu;
 
+#[cfg(test)]
+mod tests;
+
 pub use behaviour::{Cure, Decide, ModemBehaviour, ModemError, ModemRequest, ReportWhen, Reports, Turn};
 pub use counters::ModemCounters;
 pub use device::{Registration, SimLock};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::behaviour::ModemBehaviour;
+use super::memory::Memory;
 use crate::handset::Handset;
 
 /// Where a modem is reached. Each port has its own settings (echo, verbose errors, …); all share one SIM.
@@ -76,6 +77,8 @@ pub struct ModemOptions {
     pub operator: (String, String),
     /// How many messages its own memory has room for.
     pub capacity: usize,
+    /// Where status reports go that are stored; `SR`, or `SM` as many modems do.
+    pub report_memory: Memory,
     /// The first message reference that it gives.
     pub first_reference: u8,
     /// How it behaves at first.
@@ -99,6 +102,7 @@ impl Default for ModemOptions {
             service_centre: "+15550100000".into(),
             operator: ("Test network".into(), "00101".into()),
             capacity: 100,
+            report_memory: Memory::Sr,
             first_reference: 1,
             behaviour: ModemBehaviour::default(),
             handset: Handset::new(),

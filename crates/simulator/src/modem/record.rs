@@ -1,12 +1,12 @@
 //! What a modem took, kept for who asks: each submit, and whole messages.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::tpdu::{TpAddress, TpSubmit};
-use crate::parts::{Parts, Whole, keep_newest};
+use crate::kept::Kept;
+use crate::parts::{Parts, Whole};
 use crate::sync::lock;
 use crate::wait::Changes;
 
@@ -84,13 +84,10 @@ impl Whole for PartKey {
 
 #[derive(Default)]
 pub(super) struct Records {
-    pub(super) messages: VecDeque<Arc<ModemMessage>>,
-    pub(super) submits: VecDeque<Arc<ModemSubmit>>,
+    pub(super) messages: Kept<Arc<ModemMessage>>,
+    pub(super) submits: Kept<Arc<ModemSubmit>>,
     /// Command lines as they were read.
-    pub(super) lines: VecDeque<String>,
-    /// How many messages were ever put into `messages`, and given to `next_message`.
-    pub(super) messages_ever: u64,
-    pub(super) messages_taken: u64,
+    pub(super) lines: Kept<String>,
     parts: Parts<PartKey, ModemSubmit>,
 }
 
@@ -110,11 +107,10 @@ impl Recorder {
     pub(super) fn submit(&self, submit: ModemSubmit) -> Option<Arc<ModemMessage>> {
         let message = {
             let mut records = lock(&self.records);
-            keep_newest(&mut records.submits, Arc::new(submit.clone()), self.keep);
+            records.submits.put(Arc::new(submit.clone()), self.keep);
             let message = records.assemble(submit).map(Arc::new);
             if let Some(message) = &message {
-                records.messages_ever += 1;
-                keep_newest(&mut records.messages, Arc::clone(message), self.keep);
+                records.messages.put(Arc::clone(message), self.keep);
             }
             message
         };
@@ -124,7 +120,7 @@ impl Recorder {
 
     pub(super) fn line(&self, line: &str) {
         if self.keep > 0 {
-            keep_newest(&mut lock(&self.records).lines, line.to_owned(), self.keep);
+            lock(&self.records).lines.put(line.to_owned(), self.keep);
             self.changes.announce();
         }
     }

@@ -1,13 +1,13 @@
 //! What arrived, kept for who asks: raw submits, whole messages, and the answers to deliveries.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::status::Status;
 use super::submit::{AddressField, Submit};
-use crate::parts::{Parts, Whole, keep_newest};
+use crate::kept::Kept;
+use crate::parts::{Parts, Whole};
 use crate::sync::lock;
 use crate::text::Alphabet;
 use crate::wait::Changes;
@@ -159,13 +159,9 @@ impl Whole for PartKey {
 
 #[derive(Default)]
 pub(super) struct Records {
-    pub(super) messages: VecDeque<Arc<Message>>,
-    pub(super) submits: VecDeque<Arc<SubmitRecord>>,
-    pub(super) deliveries: VecDeque<DeliveryAnswer>,
-    /// How many messages were ever put into `messages`.
-    pub(super) messages_ever: u64,
-    /// How many of those were given to `next_message`.
-    pub(super) messages_taken: u64,
+    pub(super) messages: Kept<Arc<Message>>,
+    pub(super) submits: Kept<Arc<SubmitRecord>>,
+    pub(super) deliveries: Kept<DeliveryAnswer>,
     parts: Parts<PartKey, SubmitRecord>,
 }
 
@@ -191,10 +187,9 @@ impl Recorder {
             } else {
                 None
             };
-            keep_newest(&mut records.submits, Arc::new(record), self.keep);
+            records.submits.put(Arc::new(record), self.keep);
             if let Some(message) = &message {
-                records.messages_ever += 1;
-                keep_newest(&mut records.messages, Arc::clone(message), self.keep);
+                records.messages.put(Arc::clone(message), self.keep);
             }
             message
         };
@@ -206,7 +201,7 @@ impl Recorder {
         if self.keep == 0 {
             return;
         }
-        keep_newest(&mut lock(&self.records).deliveries, answer, self.keep);
+        lock(&self.records).deliveries.put(answer, self.keep);
         self.changes.announce();
     }
 

@@ -95,7 +95,11 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
                     None => waiting.extend_from_slice(octets),
                     Some(telnet) => {
                         let (mut data, mut reply) = (Vec::new(), Vec::new());
-                        if telnet.read(octets, &mut data, &mut reply) {
+                        if let Some(before) = telnet.read(octets, &mut data, &mut reply) {
+                            // What came before is still heard, unless a command takes its time.
+                            waiting.extend(data.drain(..before));
+                            session.read(&waiting);
+                            waiting.clear();
                             session.dropped_dtr();
                         }
                         waiting.extend(data);
@@ -117,8 +121,8 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, octets: &[u8], baud: Optio
     // Pieces of a hundredth of a second, so that it is seen to be slow.
     let piece = usize::try_from(baud / 1_000).unwrap_or(1).max(1);
     for octets in octets.chunks(piece) {
-        stream.write_all(octets).await?;
         sleep(time_of(octets.len(), baud)).await;
+        stream.write_all(octets).await?;
     }
     Ok(())
 }
@@ -128,7 +132,7 @@ fn distort(octets: &mut [u8], every: Option<u32>, count: &mut u64) {
     let Some(every) = every else { return };
     for octet in octets {
         *count += 1;
-        if *count % u64::from(every.max(1)) == 0 {
+        if count.is_multiple_of(u64::from(every.max(1))) {
             *octet ^= 0x04;
         }
     }

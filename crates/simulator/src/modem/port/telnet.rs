@@ -50,9 +50,10 @@ impl Telnet {
             .collect()
     }
 
-    /// Reads octets: data for the modem, and what is to be answered at once. Gives back whether DTR dropped.
-    pub(super) fn read(&mut self, octets: &[u8], data: &mut Vec<u8>, reply: &mut Vec<u8>) -> bool {
-        let mut dropped = false;
+    /// Reads octets: data for the modem, and what is to be answered at once. Gives back after how many
+    /// octets of data DTR dropped, if it did.
+    pub(super) fn read(&mut self, octets: &[u8], data: &mut Vec<u8>, reply: &mut Vec<u8>) -> Option<usize> {
+        let mut dropped = None;
         for &octet in octets {
             self.state = match (std::mem::take(&mut self.state), octet) {
                 (State::Data, IAC) => State::Iac,
@@ -76,7 +77,9 @@ impl Telnet {
                 }
                 (State::Sub, IAC) => State::SubIac,
                 (State::SubIac, SE) => {
-                    dropped |= self.control(reply);
+                    if self.control(reply) {
+                        dropped = Some(data.len());
+                    }
                     State::Data
                 }
                 // Within a subnegotiation, 255 is written twice.
@@ -133,7 +136,7 @@ impl Telnet {
 mod tests {
     use super::*;
 
-    fn read(telnet: &mut Telnet, octets: &[u8]) -> (Vec<u8>, Vec<u8>, bool) {
+    fn read(telnet: &mut Telnet, octets: &[u8]) -> (Vec<u8>, Vec<u8>, Option<usize>) {
         let (mut data, mut reply) = (Vec::new(), Vec::new());
         let dropped = telnet.read(octets, &mut data, &mut reply);
         (data, reply, dropped)
@@ -145,7 +148,7 @@ mod tests {
         let offer = [IAC, WILL, COM_PORT, IAC, DO, 24, b'A', IAC, IAC];
         assert_eq!(
             read(&mut telnet, &offer),
-            (vec![b'A', IAC], vec![IAC, DO, COM_PORT, IAC, WONT, 24], false)
+            (vec![b'A', IAC], vec![IAC, DO, COM_PORT, IAC, WONT, 24], None)
         );
         assert_eq!(read(&mut telnet, &[IAC, WILL, COM_PORT]).1, []);
     }
@@ -155,8 +158,8 @@ mod tests {
         let mut telnet = Telnet::default();
         let baud = [IAC, SB, COM_PORT, 1, 0, 1, 0xC2, 0, IAC, SE];
         assert_eq!(read(&mut telnet, &baud).1, [IAC, SB, COM_PORT, 101, 0, 1, 0xC2, 0, IAC, SE]);
-        let (_, reply, dropped) = read(&mut telnet, &[IAC, SB, COM_PORT, 5, DTR_OFF, IAC, SE]);
-        assert_eq!((reply, dropped), (vec![IAC, SB, COM_PORT, 105, DTR_OFF, IAC, SE], true));
+        let (_, reply, dropped) = read(&mut telnet, &[b'A', IAC, SB, COM_PORT, 5, DTR_OFF, IAC, SE]);
+        assert_eq!((reply, dropped), (vec![IAC, SB, COM_PORT, 105, DTR_OFF, IAC, SE], Some(1)));
         let mask = [IAC, SB, COM_PORT, 11, IAC, IAC, IAC, SE];
         assert_eq!(read(&mut telnet, &mask).1, [IAC, SB, COM_PORT, 111, IAC, IAC, IAC, SE]);
     }

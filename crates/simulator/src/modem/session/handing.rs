@@ -18,7 +18,7 @@ impl Session {
     pub(super) fn handing(&mut self, name: &str, ask: Ask<'_>, parameters: &Parameters<'_>) -> Carried {
         let mut device = lock(&self.shared.device);
         match (name, ask) {
-            ("+CNMI", Ask::Test) => line("+CNMI: (0-2),(0-3),(0),(0-2),(0,1)".into()),
+            ("+CNMI", Ask::Test) => line("+CNMI: (0-2),(0-3),(0-3),(0-2),(0,1)".into()),
             ("+CNMI", Ask::Read) => {
                 let Routing { mode, mt, bm, ds, bfr, .. } = device.routing;
                 line(format!("+CNMI: {mode},{mt},{bm},{ds},{bfr}"))
@@ -29,7 +29,8 @@ impl Session {
                     port: self.port,
                     mode: parameters.octet(0, 2, old.mode)?,
                     mt: parameters.octet(1, 3, old.mt)?,
-                    bm: parameters.octet(2, 0, old.bm)?,
+                    // Cell broadcasts, of which there are none here.
+                    bm: parameters.octet(2, 3, old.bm)?,
                     ds: parameters.octet(3, 2, old.ds)?,
                     bfr: parameters.octet(4, 1, old.bfr)?,
                 };

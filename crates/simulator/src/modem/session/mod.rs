@@ -1,6 +1,7 @@
 //! One port's dialogue with its terminal, without I/O: octets go in, octets come out, and it says when it is due.
 
 mod basic;
+mod carry;
 mod handing;
 mod network;
 mod parse;
@@ -13,12 +14,11 @@ mod words;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::behaviour::{Cure, ModemBehaviour, ModemError, ModemRequest, Turn};
+use super::behaviour::{Cure, ModemBehaviour, ModemError};
 use super::counters::add;
 use super::device::{Incoming, Registration};
 use super::shared::{Power, Shared};
@@ -88,6 +88,8 @@ pub(super) struct Session {
     unacknowledged: Option<(Instant, Incoming)>,
     /// Whether the network's link is kept since the last message.
     has_link: bool,
+    /// When it last looked what the network has.
+    looked_at: Instant,
 }
 
 impl Session {
@@ -110,6 +112,7 @@ impl Session {
             registration,
             unacknowledged: None,
             has_link: false,
+            looked_at: Instant::now(),
         }
     }
 
@@ -290,12 +293,13 @@ impl Session {
         }
         let ready_at = self.shared.power.borrow().ready_at.filter(|_| self.is_starting());
         let unacknowledged = self.unacknowledged.as_ref().map(|(until, _)| *until);
-        let waiting = lock(&self.shared.device).next_due().filter(|due| *due > Instant::now());
+        let waiting = lock(&self.shared.device).next_due(self.looked_at);
         [ready_at, unacknowledged, waiting].into_iter().flatten().min()
     }
 
     /// Does what is due: ends a command, hands over what waits, tells of changes.
     pub(super) fn due(&mut self) {
+        self.looked_at = Instant::now();
         self.notice_start();
         if let Some((due, work)) = self.work.take() {
             if due > Instant::now() {
@@ -337,120 +341,6 @@ impl Session {
             && self.work.is_none()
             && !self.is_starting()
             && matches!(&self.input, Input::Line(kept) if kept.is_empty())
-    }
-
-    // === carrying out ===
-
-    fn carry_out(&mut self, work: Work) {
-        match work {
-            Work::Line(line) => self.carry_out_line(&line),
-            Work::Body(body, octets) => self.carry_out_body(body, &octets),
-        }
-    }
-
-    fn carry_out_line(&mut self, line: &str) {
-        let mut rest = line;
-        let (mut said, mut turn, mut is_first) = (Vec::new(), None, true);
-        loop {
-            let command = match parse::next(rest) {
-                Some((command, more)) => {
-                    rest = more;
-                    command
-                }
-                // `AT` alone is a command, too.
-                None if is_first => Command { name: String::new(), ask: Ask::Run, text: "" },
-                None => return self.answer(said, None, turn),
-            };
-            is_first = false;
-            self.shared.counters.commands.fetch_add(1, Relaxed);
-            let request = ModemRequest { name: &command.name, command: command.text, submit: None };
-            let own = self.shared.turn(&self.behaviour, &request);
-            if let Some(own) = &own
-                && self.prevents(own)
-            {
-                return;
-            }
-            turn = own.or(turn);
-            let carried = self.command(&command);
-            match carried {
-                Ok(Done::Lines(lines)) => said.extend(lines.into_iter().map(String::into_bytes)),
-                Ok(Done::Octets(lines)) => said.extend(lines),
-                Ok(Done::Prompt(body)) => return self.prompt(body, turn),
-                Ok(Done::Reset) => {
-                    self.answer(said, None, turn);
-                    self.shared.reset();
-                    return;
-                }
-                Err(error) => return self.answer(said, Some(error), turn),
-            }
-        }
-    }
-
-    fn prompt(&mut self, body: Body, turn: Option<Turn>) {
-        self.input = Input::Body(body, Vec::new());
-        self.is_overlong = false;
-        match turn {
-            Some(Turn::LoseAnswer | Turn::LoseFinal) => {}
-            Some(Turn::RefuseAfter(error)) => {
-                self.input = Input::Line(Vec::new());
-                self.end(Some(error));
-            }
-            Some(Turn::HangAfter(cure)) => self.hang = Some(cure),
-            Some(Turn::UnplugAfter) => self.shared.unplug(),
-            Some(Turn::Interrupt(lines)) => {
-                for line in lines {
-                    self.unsolicited(&line);
-                }
-                self.out.extend_from_slice(b"\r\n> ");
-            }
-            Some(Turn::Noise(octets)) => {
-                self.out.extend(octets);
-                self.out.extend_from_slice(b"\r\n> ");
-            }
-            _ => self.out.extend_from_slice(b"\r\n> "),
-        }
-    }
-
-    /// Does a turn that leaves a command not carried out; gives back whether it is one.
-    fn prevents(&mut self, turn: &Turn) -> bool {
-        match turn {
-            Turn::Refuse(error) => self.end(Some(*error)),
-            Turn::Ignore => {}
-            Turn::Garbage(octets) => self.out.extend_from_slice(octets),
-            Turn::Hang(cure) => self.hang = Some(*cure),
-            Turn::Unplug => self.shared.unplug(),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Answers what was carried out.
-    fn answer(&mut self, said: Vec<Vec<u8>>, error: Option<ModemError>, turn: Option<Turn>) {
-        match &turn {
-            Some(Turn::LoseAnswer) => return,
-            Some(Turn::HangAfter(cure)) => {
-                self.hang = Some(*cure);
-                return;
-            }
-            Some(Turn::UnplugAfter) => return self.shared.unplug(),
-            _ => {}
-        }
-        self.information(&said);
-        match turn {
-            Some(Turn::LoseFinal) => return,
-            Some(Turn::RefuseAfter(error)) => return self.end(Some(error)),
-            Some(Turn::Interrupt(lines)) => {
-                for line in lines {
-                    self.unsolicited(&line);
-                }
-            }
-            Some(Turn::Noise(octets)) => self.out.extend(octets),
-            _ => {}
-        }
-        if self.behaviour.interrupts {
-            self.speak_up();
-        }
-        self.end(error);
     }
 }
 

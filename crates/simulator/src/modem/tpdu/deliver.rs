@@ -11,7 +11,7 @@ pub(in crate::modem) fn timestamp(time: SystemTime) -> [u8; 7] {
     let mut stamp = [0; 7];
     for (octet, value) in stamp.iter_mut().zip(utc(time)) {
         let value = u8::try_from(value % 100).unwrap_or_default();
-        *octet = value % 10 << 4 | value / 10;
+        *octet = ((value % 10) << 4) | (value / 10);
     }
     stamp
 }
