@@ -366,6 +366,18 @@ mod tests {
         Config::parse("textgate.toml", text, NOTHING)
     }
 
+    #[test]
+    fn devices_are_allowed_by_path_and_none_unless_they_are() {
+        assert!(parse("").unwrap().devices.is_empty());
+        let config = parse("[devices]\nallow = [\"/dev/serial/by-id/*\"]").unwrap();
+        assert_eq!(config.devices, ["/dev/serial/by-id/*"]);
+        let environment: Environment<'_> =
+            &|name| (name == "TEXTGATE_DEVICES_ALLOW").then(|| "/dev/ttyUSB0, /dev/ttyACM*".to_owned());
+        let config = Config::parse("textgate.toml", "", environment).unwrap();
+        assert_eq!(config.devices, ["/dev/ttyUSB0", "/dev/ttyACM*"]);
+        assert!(parse("[devices]\nallow = [\"ttyUSB0\"]").unwrap_err().to_string().contains("devices.allow"));
+    }
+
     fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Failure> {
         let find = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())

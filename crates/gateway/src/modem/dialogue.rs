@@ -6,6 +6,7 @@ use super::lines::{Lines, Token};
 use super::port::Port;
 use super::reply::{Event, Reply, classify, octets};
 use super::settings::Timing;
+use futures_util::future::FutureExt as _;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -153,6 +154,17 @@ impl Dialogue {
             Ok(Err(error)) => Err(Fault::new(format!("the line is broken: {error}"))),
             Err(_) => Err(Fault::hung("the modem takes nothing: check Flow Control")),
         }
+    }
+
+    /// Takes in what is there already, without waiting: an answer that came late is not the next one's.
+    ///
+    /// # Errors
+    /// The port is gone.
+    pub fn catch_up(&mut self) -> Result<(), Fault> {
+        while let Some(said) = self.next().now_or_never() {
+            said?;
+        }
+        Ok(())
     }
 
     /// Gives a command (without `AT`) and waits for its answer.

@@ -169,8 +169,14 @@ impl Line<'_> {
         self.gateway.next_reference()
     }
 
-    pub(super) fn count_segment(&mut self) {
+    /// Counts a segment that left, as far as is known.
+    pub(super) fn count_try(&mut self) {
         self.pace.count(Instant::now());
+    }
+
+    /// Counts a segment that was taken.
+    pub(super) fn count_segment(&mut self) {
+        self.count_try();
         self.gateway.tell(self.number, |status| status.segments_sent += 1);
     }
 

@@ -74,7 +74,7 @@ pub(super) fn unquoted(parameter: &str) -> &str {
 /// The octets of a line of hexadecimal digits; `None` where it is none, or longer than a TPDU can be.
 pub(super) fn octets(line: &str) -> Option<Vec<u8>> {
     const MOST: usize = 2 * 256;
-    if line.is_empty() || line.len() % 2 != 0 || line.len() > MOST {
+    if line.is_empty() || !line.len().is_multiple_of(2) || line.len() > MOST {
         return None;
     }
     let digits: Option<Vec<u8>> =

@@ -153,6 +153,8 @@ impl Line<'_> {
                         return fault.map_or(Ok(()), Err);
                     }
                     Tried::Unanswered(why) => {
+                        // It may count at the operator.
+                        self.count_try();
                         message.finish(Uncertain, why, 1);
                         return fault.map_or(Ok(()), Err);
                     }
@@ -183,7 +185,11 @@ impl Line<'_> {
     ) -> (Tried, Option<Fault>) {
         let timing = self.modems().timing;
         let command = format!("AT+CMGS={}\r", tpdu.len());
-        if let Err(fault) = dialogue.write(command.as_bytes()).await {
+        let begun = match dialogue.catch_up() {
+            Ok(()) => dialogue.write(command.as_bytes()).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = begun {
             return (Tried::NotSent(format!("not sent: {}", fault.reason).into()), Some(fault));
         }
         let until = (Instant::now() + timing.prompt).min(message.hand_back_at);

@@ -166,9 +166,8 @@ impl Modems {
         }
         let pin = settings.text("pin").trim();
         // TS 31.101 §9.5.1: 4 to 8 digits.
-        if !pin.is_empty()
-            && !(pin.bytes().all(|octet| octet.is_ascii_digit()) && (4..=8).contains(&pin.len()))
-        {
+        let is_pin = pin.bytes().all(|octet| octet.is_ascii_digit()) && (4..=8).contains(&pin.len());
+        if !pin.is_empty() && !is_pin {
             problems.push(Problem::new("pin", "a SIM's PIN has 4 to 8 digits"));
         }
         let service_centre = settings.text("service_centre").trim();
