@@ -294,7 +294,12 @@ fn write_small_print(out: &mut String, message: &Shown) -> fmt::Result {
         Via::Http => "HTTP",
         Via::Modem => "modem",
     };
-    write!(out, "<p class=\"small\">{} {segments}{alphabet} · by {via}", message.segments)?;
+    out.push_str("<p class=\"small\">");
+    // Where the alphabet cannot be seen, nor can the segments.
+    if message.alphabet.is_some() {
+        write!(out, "{} {segments}{alphabet} · ", message.segments)?;
+    }
+    write!(out, "by {via}")?;
     match message.replaced {
         0 => {}
         1 => out.push_str(" · replaced the one before"),

@@ -284,8 +284,8 @@ fn invite(stage: &Stage, output: &mut Output) -> Done {
     output.gap()?;
     output.line(format_args!("  Console   http://{api}/console/"))?;
     output.line(format_args!("            user {USER}, password {}", stage.password))?;
+    output.line(format_args!("  Phone     {}", stage.phones.url()))?;
     output.gap()?;
-    output.line(format_args!("The phone is on {}", stage.phones.url()))?;
     output.line("What you send is shown there and here. Ctrl-C ends the demo, and nothing is left of it.")?;
     Ok(())
 }
