@@ -17,6 +17,7 @@ mod visitor;
 mod gate;
 mod hostile;
 mod pages;
+mod phones;
 mod sign_in;
 
 /// A value for a query or a path's part.

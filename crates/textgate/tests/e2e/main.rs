@@ -13,6 +13,7 @@ mod failover;
 mod full_disk;
 mod hostile;
 mod interop;
+mod modem;
 mod network;
 mod observe;
 mod overload;
