@@ -222,7 +222,9 @@ fn not_opened(path: &str, error: &tokio_serial::Error) -> String {
         tokio_serial::ErrorKind::NoDevice | tokio_serial::ErrorKind::Io(io::ErrorKind::NotFound) => {
             "check that the modem is plugged in, and its path by `textgate modem probe`"
         }
-        _ => "another program, such as ModemManager, may have it open, or it is no serial device",
+        // The crate has no kind for it (ENOTTY).
+        _ if error.description.contains("typewriter") => "it is no serial device",
+        _ => "another program, such as ModemManager, may have it open",
     };
     format!("{path} cannot be opened ({error}); {advice}")
 }

@@ -77,10 +77,11 @@ fn advice(asked: &[Asked]) -> Vec<String> {
             Err(reason) => {
                 advice.push(format!("{device}: {}", printable(reason)));
                 if reason.contains("ermission") {
-                    advice.push(format!(
+                    advice.push(
                         "  sudo usermod -aG dialout \"$USER\", and sign in anew; or install packaging/udev/60-textgate-modem.rules"
-                    ));
-                } else if reason.contains("usy") || reason.contains("another program") {
+                            .to_owned(),
+                    );
+                } else if reason.contains("another program") {
                     advice.push(
                         "  ModemManager may have it: systemctl stop ModemManager, or let it ignore modems by packaging/udev/60-textgate-modem.rules"
                             .to_owned(),

@@ -108,7 +108,7 @@ async fn messages_of_phones_are_kept_and_then_deleted_from_the_sim() {
             assert_eq!((inbound.to.as_str(), inbound.part), ("+15550100900", None));
         }
         desk.modem.receive("Acme", &"a long one ".repeat(30));
-        let mut parts = vec![bench.inbound().await, bench.inbound().await, bench.inbound().await];
+        let mut parts = [bench.inbound().await, bench.inbound().await, bench.inbound().await];
         parts.sort_by_key(|inbound| inbound.part);
         assert_eq!(parts.iter().map(|part| part.text.as_str()).collect::<String>(), "a long one ".repeat(30));
         assert!(parts.iter().all(|part| part.from == "Acme" && part.part.unwrap().1 == 3));

@@ -13,13 +13,13 @@ use textgate_sms::OutcomeClass::{Refused, Sent, Throttled, Unavailable, Uncertai
 
 const MESSAGES: u64 = 1000;
 
-/// The fault of one step, by chance: about one in twelve.
+/// The fault of one step, by chance: about one in thirty.
 fn fault(dice: u64) -> Option<Turn> {
     // SplitMix64.
     let mixed = dice.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    let turn = match (mixed ^ (mixed >> 31)) % 120 {
+    let turn = match (mixed ^ (mixed >> 31)) % 300 {
         0 => Turn::Refuse(ModemError::Plain),
         1 => Turn::Refuse(ModemError::Cms(500)),
         2 => Turn::Refuse(ModemError::Cms(42)),

@@ -2,6 +2,7 @@
 
 use super::kit::{PATIENCE, bench, desk, eventually, in_ms, message, timing, to, up};
 use crate::Submission;
+use futures_util::future::join_all;
 use serde_json::json;
 use std::time::Duration;
 use textgate_simulator::{Cure, ModemBehaviour, ModemError, Turn};
@@ -33,7 +34,7 @@ async fn comes_to(name: &str, turn: Turn) -> (OutcomeClass, usize, String) {
 
 #[tokio::test]
 async fn a_fault_before_the_message_is_written_sends_nothing() {
-    for (turn, class) in [
+    let cases = [
         (Turn::Refuse(ModemError::Plain), Refused),
         (Turn::Refuse(ModemError::Cms(302)), Unavailable),
         (Turn::Ignore, Unavailable),
@@ -42,18 +43,20 @@ async fn a_fault_before_the_message_is_written_sends_nothing() {
         (Turn::Hang(Cure::Cfun), Unavailable),
         (Turn::Hang(Cure::Reopen), Unavailable),
         (Turn::Unplug, Unavailable),
-    ] {
+    ];
+    let all = cases.map(async |(turn, class)| {
         let (found, taken, detail) = comes_to("+CMGS", turn.clone()).await;
         // A garbled prompt is a prompt: the message is written, and what came of it is not known.
         let may_be = matches!(turn, Turn::Garbage(_)) && found == Uncertain;
         assert!(found == class || may_be, "{turn:?}: {found}, {detail}");
         assert_eq!(taken, 0, "{turn:?}");
-    }
+    });
+    join_all(all).await;
 }
 
 #[tokio::test]
 async fn a_fault_after_the_message_is_written_is_uncertain_unless_the_modem_says_more() {
-    for (turn, class, count) in [
+    let cases = [
         (Turn::Refuse(ModemError::Cms(500)), Refused, 0),
         (Turn::Ignore, Uncertain, 0),
         (Turn::Garbage(b"\xff\xfe\r\n\x01\x02".to_vec()), Uncertain, 0),
@@ -68,10 +71,12 @@ async fn a_fault_after_the_message_is_written_is_uncertain_unless_the_modem_says
         (Turn::RefuseAfter(ModemError::Cms(332)), Sent, 1),
         (Turn::Interrupt(vec!["RING".into(), "^RSSI: 12".into(), "+CREG: 1".into()]), Sent, 1),
         (Turn::Noise(b"\x00\x11\xff".to_vec()), Sent, 1),
-    ] {
+    ];
+    let all = cases.map(async |(turn, class, count)| {
         let (found, taken, detail) = comes_to("message", turn.clone()).await;
         assert_eq!((found, taken), (class, count), "{turn:?}: {detail}");
-    }
+    });
+    join_all(all).await;
 }
 
 #[tokio::test]
