@@ -182,6 +182,12 @@ impl Config {
         let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
         let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
+        let console = Console::read(file.console)?;
+        if console.oidc.is_some() && public_url.is_none() && !listen.ip().is_loopback() {
+            return Err(Failure::configuration(
+                "http.public_url must be set for console.oidc: the provider sends browsers back there",
+            ));
+        }
         Ok(Self {
             key_file: key_file.unwrap_or_else(|| data_dir.join("key")),
             data_dir,
@@ -192,7 +198,7 @@ impl Config {
             catalogue_dir,
             allow,
             log,
-            console: Console::read(file.console)?,
+            console,
             bounds: file.limits,
         })
     }

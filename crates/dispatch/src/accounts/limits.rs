@@ -79,6 +79,24 @@ impl Limits {
         Ok(attempt)
     }
 
+    /// The same for somebody whose name is not known yet: only the address counts.
+    pub(crate) fn begin_at(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        let from = network(from);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = wait(&counts.addresses, &from, &ADDRESS, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        count(&mut counts.addresses, from, &ADDRESS, now);
+        Ok(())
+    }
+
+    /// What [`begin_at`](Self::begin_at) let through was no failure.
+    pub(crate) fn no_failure_at(&self, from: IpAddr) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        give_back(&mut counts.addresses, &network(from));
+    }
+
     /// It was right after all: the pair starts anew, and the address is known from now on.
     pub(crate) fn succeeded(&self, attempt: Attempt, now: Instant) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -135,7 +135,11 @@ async fn a_user_is_invited_sets_a_password_and_changes_it_without_a_script() {
     browser.submit("main form.stack").await;
     let link = browser.text_of(".secret code").await;
     assert!(link.contains("/console/invitation/"), "{link}");
-    assert_eq!(browser.count(".secret button[hidden]").await, 1, "no script runs: there is no button that copies");
+    assert_eq!(
+        browser.count(".secret button[hidden]").await,
+        1,
+        "no script runs: there is no button that copies"
+    );
     browser.goto(at, &format!("/console/vs/{acme}/users")).await;
     assert!(browser.text().await.contains("No password yet"));
     assert!(!browser.source().await.contains("/console/invitation/"), "it is shown once");
