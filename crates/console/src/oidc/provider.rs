@@ -69,7 +69,9 @@ impl Provider {
             (true, _) => ClientProof::Basic,
             (_, true) => ClientProof::Post,
             _ => {
-                return Err(OidcError::Untrusted("the provider takes no client secret at its token endpoint"));
+                return Err(OidcError::Untrusted(
+                    "the provider takes no client secret at its token endpoint",
+                ));
             }
         };
         let keys = Self::keys(transport, &metadata).await?;

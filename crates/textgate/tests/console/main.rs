@@ -16,7 +16,9 @@ mod visitor;
 
 mod gate;
 mod hostile;
+mod oidc;
 mod pages;
+mod proxies;
 mod sign_in;
 
 /// A value for a query or a path's part.
