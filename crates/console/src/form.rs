@@ -1,5 +1,8 @@
 //! What a person filled in: the pairs of a form, in order, and what is wrong with them.
 
+use crate::answer::Failure;
+use crate::text::Text;
+use textgate_dispatch::DirectoryError;
 use textgate_gateway::Problem;
 
 /// Most fields of a form: more than any page has.
@@ -106,6 +109,21 @@ impl Problems {
         Self(vec![Problem::new(path, message)])
     }
 
+    /// What dispatch refused, in this language: wrong fields by their paths, and what contradicts what is there at this field.
+    ///
+    /// # Errors
+    /// Whatever is no problem of the form.
+    pub fn of_refusal(error: DirectoryError, field: &str, text: Text) -> Result<Self, Failure> {
+        match error {
+            DirectoryError::Invalid(problems) => {
+                let told = |problem: Problem| Problem::new(problem.path, text.problem(&problem.message));
+                Ok(Self(problems.into_iter().map(told).collect()))
+            }
+            DirectoryError::Conflict(reason) => Ok(Self::at(field, text.problem(&reason))),
+            error => Err(error.into()),
+        }
+    }
+
     /// Adds one.
     pub fn add(&mut self, path: &str, message: impl Into<String>) {
         self.0.push(Problem::new(path, message));
@@ -124,12 +142,6 @@ impl Problems {
     /// All of them.
     pub fn all(&self) -> &[Problem] {
         &self.0
-    }
-}
-
-impl From<Vec<Problem>> for Problems {
-    fn from(problems: Vec<Problem>) -> Self {
-        Self(problems)
     }
 }
 

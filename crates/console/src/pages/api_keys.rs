@@ -61,9 +61,7 @@ async fn add(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> A
                 let form = Form::default().or("role", "full");
                 return answer::html(&page(&console, &visit, &form, Problems::none(), made));
             }
-            Err(DirectoryError::Invalid(found)) => problems = found.into(),
-            Err(DirectoryError::Conflict(reason)) => problems.add("name", reason),
-            Err(error) => return Err(error.into()),
+            Err(error) => problems = Problems::of_refusal(error, "name", text)?,
         }
     }
     answer::wrong(&page(&console, &visit, &form, problems, None))

@@ -180,3 +180,16 @@ async fn too_many_wrong_passwords_are_told_to_wait() {
     }
     assert_eq!(last, 429);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_ends_all_their_other_sessions() {
+    let server = site().await;
+    let (mut here, mut there) =
+        (Visitor::person(server.address(), "ada").await, Visitor::person(server.address(), "ada").await);
+    let mut root = Visitor::person(server.address(), "root").await;
+    assert_eq!(here.get("/console/account").await.body.matches("This one").count(), 1);
+    assert_eq!(here.post("/console/account/sessions", &[]).await.status, 303);
+    assert_eq!(there.get("/console/account").await.status, 303, "it has ended");
+    assert_eq!(here.get("/console/account").await.status, 200);
+    assert_eq!(root.get("/console/account").await.status, 200, "nobody else's");
+}
