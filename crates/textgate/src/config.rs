@@ -349,6 +349,17 @@ mod tests {
 
     const NOTHING: Environment<'static> = &|_| None;
 
+    #[test]
+    fn a_provider_that_signs_people_in_has_to_know_where_to_send_them_back_to() {
+        let oidc = "[console.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"x\"\nclient_secret = \"y\"\n\
+                    [[console.oidc.role]]\nvalue = \"a\"\nvirtual_server = \"/\"\nrole = \"auditor\"\n";
+        assert!(parse(oidc).is_ok(), "on loopback it is the listener's address");
+        let public = format!("[http]\nlisten = \"0.0.0.0:80\"\n{oidc}");
+        assert!(parse(&public).unwrap_err().to_string().contains("http.public_url"));
+        let named = public.replacen("[http]\n", "[http]\npublic_url = \"https://sms.example.com\"\n", 1);
+        assert!(parse(&named).is_ok());
+    }
+
     fn parse(text: &str) -> Result<Config, Failure> {
         Config::parse("textgate.toml", text, NOTHING)
     }

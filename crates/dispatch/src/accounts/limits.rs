@@ -205,6 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn who_has_no_name_yet_is_limited_by_address_alone() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for _ in 0..100 {
+            assert!(limits.begin_at(at(1), now).is_ok());
+            limits.no_failure_at(at(1));
+        }
+        for _ in 0..21 {
+            assert!(limits.begin_at(at(1), now).is_ok());
+        }
+        assert_eq!(limits.begin_at(at(1), now).err(), Some(Duration::from_secs(1)));
+        assert!(limits.begin("ada", at(1), now).is_err(), "it is one count with guesses of passwords");
+        assert!(limits.begin_at(at(2), now).is_ok() && limits.begin("ada", at(2), now).is_ok());
+    }
+
+    #[test]
     fn nobody_is_kept_out_by_what_others_try() {
         let (limits, start) = (Limits::default(), Instant::now());
         let ada = limits.begin("ada", at(1), start).unwrap();

@@ -271,6 +271,20 @@ async fn a_provider_that_is_away_is_named_as_such_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_makes_up_answers_of_the_provider_has_to_wait() {
+    let provider = Provider::start().await;
+    let server = server_with(&provider.config()).await;
+    let mut eve = Visitor::guest(server.address()).await;
+    let mut statuses = Vec::new();
+    for number in 0..60 {
+        statuses.push(eve.get(&format!("/console/sign-in/oidc/callback?code={number}&state=x")).await.status);
+    }
+    assert_eq!(statuses[..20], [400; 20]);
+    assert!(statuses[20..].contains(&429), "{statuses:?}");
+    assert!(provider.now().asked.is_empty(), "the provider is not bothered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_whose_metadata_are_of_another_issuer_is_not_used() {
     let provider = Provider::start().await;
     let config = provider.config().replace("/realms/example\"", "/realms/example/\"");
