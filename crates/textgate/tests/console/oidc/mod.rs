@@ -297,6 +297,28 @@ async fn a_provider_whose_metadata_are_of_another_issuer_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_provider_over_tls_is_asked_where_the_system_trusts_its_certificate_and_not_otherwise() {
+    let (provider, authority) = Provider::start_with_tls().await;
+    let mut server = Server::stopped_with(&provider.config());
+    let pem = server.path("authority.pem");
+    std::fs::write(&pem, authority).unwrap();
+    let begin =
+        async |server: &Server| Visitor::guest(server.address()).await.get("/console/sign-in/oidc").await;
+    server.serve().await;
+    let seen = begin(&server).await;
+    assert!(seen.status == 502 && said(&seen).contains("cannot be reached"), "{}", said(&seen));
+    logged(&server, "certificate").await;
+    assert!(provider.now().asked.is_empty());
+    assert!(server.terminate().await);
+    let mut command = server.command(&["serve"]);
+    command.env("SSL_CERT_FILE", &pem);
+    server.serve_by(command).await;
+    let seen = begin(&server).await;
+    assert!(seen.status == 303 && seen.location.starts_with("https://localhost:"), "{}", said(&seen));
+    assert_eq!(provider.now().asked.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_provider_there_is_no_button_and_no_address() {
     let mut server = Server::stopped();
     server.serve().await;

@@ -7,12 +7,14 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
     RsaPublicKeyComponents,
 };
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -21,6 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What this server is called at the provider, and by what it proves it. Both need escaping on their way.
 pub const CLIENT: &str = "text:gate";
@@ -75,7 +78,6 @@ pub struct Inner {
 
 /// A running provider.
 pub struct Provider {
-    address: SocketAddr,
     inner: Arc<Mutex<Inner>>,
     task: JoinHandle<()>,
 }
@@ -130,9 +132,31 @@ impl Provider {
 
     /// The same at this place.
     pub fn start_at(listener: TcpListener) -> Self {
-        let address = listener.local_addr().unwrap();
+        let issuer = format!("http://{}/realms/example", listener.local_addr().unwrap());
+        Self::serve(listener, issuer, None)
+    }
+
+    /// A provider that speaks TLS as `localhost`, and the certificate authority that says so (PEM).
+    pub async fn start_with_tls() -> (Self, String) {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
+        let tls = tls.unwrap().with_no_client_auth();
+        let tls = tls.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("https://localhost:{}/realms/example", listener.local_addr().unwrap().port());
+        (Self::serve(listener, issuer, Some(TlsAcceptor::from(Arc::new(tls)))), authority.pem())
+    }
+
+    fn serve(listener: TcpListener, issuer: String, tls: Option<TlsAcceptor>) -> Self {
         let inner = Arc::new(Mutex::new(Inner {
-            issuer: format!("http://{address}/realms/example"),
+            issuer,
             keys: vec![("first".into(), Signer::rsa())],
             grants: HashMap::new(),
             claims: json!({}),
@@ -143,14 +167,22 @@ impl Provider {
         let shared = Arc::clone(&inner);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let shared = Arc::clone(&shared);
-                let service = hyper::service::service_fn(move |request| answer(Arc::clone(&shared), request));
-                let serving = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(async move { drop(serving.await) });
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                tokio::spawn(async move {
+                    let service =
+                        hyper::service::service_fn(move |request| answer(Arc::clone(&shared), request));
+                    let http = hyper::server::conn::http1::Builder::new();
+                    match tls {
+                        None => drop(http.serve_connection(TokioIo::new(stream), service).await),
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            drop(http.serve_connection(TokioIo::new(stream), service).await);
+                        }
+                    }
+                });
             }
         });
-        Self { address, inner, task }
+        Self { inner, task }
     }
 
     /// What it is and does, to be changed.
@@ -170,7 +202,7 @@ impl Provider {
 
     /// `[console.oidc]` for this provider.
     pub fn config(&self) -> String {
-        config(self.address)
+        config_of(&self.now().issuer)
     }
 }
 
@@ -182,13 +214,17 @@ impl Drop for Provider {
 
 /// `[console.oidc]` for a provider at this address.
 pub fn config(address: SocketAddr) -> String {
+    config_of(&format!("http://{address}/realms/example"))
+}
+
+fn config_of(issuer: &str) -> String {
     let role = |value: &str, path: &str, role: &str| {
         format!(
             "[[console.oidc.role]]\nvalue = \"{value}\"\nvirtual_server = \"{path}\"\nrole = \"{role}\"\n"
         )
     };
     format!(
-        "[console.oidc]\nissuer = \"http://{address}/realms/example\"\nclient_id = \"{CLIENT}\"\n\
+        "[console.oidc]\nissuer = \"{issuer}\"\nclient_id = \"{CLIENT}\"\n\
          client_secret = \"{SECRET}\"\nlabel = \"Example & Co\"\n{}{}{}",
         role("sms-admins", "/", "administrator"),
         role("acme-operators", "acme", "operator"),
