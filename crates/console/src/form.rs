@@ -98,6 +98,7 @@ pub fn escaped(value: &str) -> String {
 
 // === impl Problems ===
 
+#[allow(dead_code, reason = "whole, whichever of it today's pages use")]
 impl Problems {
     /// No problem.
     pub fn none() -> Self {

@@ -33,6 +33,7 @@ async fn every_page_breaks_no_rule_of_accessibility_and_fits_a_phone_in_light_an
         browser.fill("name", "/").await;
         browser.fill("rate", "many").await;
         browser.submit("main form.stack").await;
+        assert_eq!(browser.count("#problems a").await, 2, "every problem is told at once");
     })
     .await;
     look(&browser, "menus", async |browser| {
