@@ -1,6 +1,8 @@
 //! What every page has at hand.
 
+use crate::oidc::Oidc;
 use crate::pending::Pending;
+use std::sync::Arc;
 use textgate_dispatch::Dispatch;
 
 /// How the console is served.
@@ -8,6 +10,8 @@ use textgate_dispatch::Dispatch;
 pub struct ConsoleOptions {
     /// Proxies in front of the server, whose word about who asks (`X-Forwarded-For`) is taken.
     pub proxies: Vec<ipnet::IpNet>,
+    /// Sign-in at an OpenID Connect provider, where there is one.
+    pub oidc: Option<Arc<Oidc>>,
 }
 
 /// The engine, and how the console is served.

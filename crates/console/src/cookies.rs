@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderValue, header};
 pub(crate) const SESSION: &str = "__Host-textgate";
 /// Against forged forms before there is a session.
 pub(crate) const GUEST: &str = "__Host-textgate-guest";
+/// A sign-in at an OpenID Connect provider that is under way.
+pub(crate) const OIDC: &str = "__Host-textgate-oidc";
 /// What the next page has to tell.
 pub(crate) const FLASH: &str = "__Host-textgate-flash";
 /// Light or dark.
@@ -24,6 +26,8 @@ pub(crate) enum Keep {
     Session,
     /// For a year.
     Year,
+    /// For so long (s).
+    For(u32),
     /// Not at all: it is removed.
     Gone,
 }
@@ -49,6 +53,7 @@ pub(crate) fn set(name: &str, value: &str, keep: Keep) -> Option<HeaderValue> {
     let age = match keep {
         Keep::Session => String::new(),
         Keep::Year => format!("; Max-Age={YEAR}"),
+        Keep::For(seconds) => format!("; Max-Age={seconds}"),
         Keep::Gone => "; Max-Age=0".to_owned(),
     };
     // Lax, not Strict: whoever follows a link to the console from a mail is signed in there. Nothing is changed by GET.

@@ -2,7 +2,8 @@
 //!
 //! Server-rendered pages on the same operations as the REST API: knows dispatch by its front and nothing below it but words.
 //! A page's address stands once, in a [table](routes) with who may use it; the [gate](gate) holds every request to it. Every form
-//! works without a script, every text stands in `texts/`.
+//! works without a script, every text stands in `texts/`. Nothing here opens a connection: the requests of a sign-in at an OpenID Connect
+//! provider are carried by the binary.
 
 mod answer;
 mod assets;
@@ -13,6 +14,7 @@ mod flash;
 mod form;
 mod gate;
 mod nav;
+mod oidc;
 mod origin;
 mod page;
 mod pages;
@@ -22,4 +24,5 @@ mod text;
 mod visit;
 
 pub use console::ConsoleOptions;
+pub use oidc::{LARGEST_ANSWER, LONGEST_ANSWER, Oidc, Transport};
 pub use routes::{Need, router, table};

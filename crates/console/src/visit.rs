@@ -118,6 +118,8 @@ impl Guest {
 /// The address that asks: the peer's, or what trusted proxies say. Each proxy adds at the end of `X-Forwarded-For` whom it heard, so
 /// the last that is not a trusted proxy itself is the one; what stands before it anybody may have written.
 fn asked_from(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    // A listener for both families sees IPv4 peers as mapped addresses.
+    let peer = peer.to_canonical();
     let is_proxy = |address: &IpAddr| proxies.iter().any(|range| range.contains(address));
     if !is_proxy(&peer) {
         return peer;
@@ -126,13 +128,19 @@ fn asked_from(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let heard: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let mut from = peer;
     for address in heard.iter().rev() {
-        let Ok(address) = address.parse::<IpAddr>() else { return from };
+        let Some(address) = forwarded(address) else { return from };
         from = address.to_canonical();
         if !is_proxy(&from) {
             return from;
         }
     }
     from
+}
+
+/// An address as proxies write it: some add the port.
+fn forwarded(address: &str) -> Option<IpAddr> {
+    let with_port = || address.parse::<SocketAddr>().ok().map(|address| address.ip());
+    address.parse().ok().or_else(with_port)
 }
 
 /// The gate lets nobody through without: there is no rejection.
@@ -181,5 +189,10 @@ mod tests {
         assert_eq!(from("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2"), "203.0.113.9");
         assert_eq!(from("10.0.0.1", "203.0.113.9, nonsense"), "10.0.0.1");
         assert_eq!(from("10.0.0.1", "::ffff:203.0.113.9"), "203.0.113.9");
+        assert_eq!(from("10.0.0.1", "203.0.113.9:4711"), "203.0.113.9");
+        assert_eq!(from("10.0.0.1", "[2001:db8::1]:4711"), "2001:db8::1");
+        assert_eq!(from("::ffff:10.0.0.1", "203.0.113.9"), "203.0.113.9");
+        assert_eq!(from("::ffff:192.0.2.1", "203.0.113.9"), "192.0.2.1");
+        assert_eq!(from("10.0.0.1", ""), "10.0.0.1");
     }
 }

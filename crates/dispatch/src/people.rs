@@ -109,7 +109,11 @@ pub struct OidcOptions {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
-    /// The claim whose values decide about roles.
+    /// What people call the provider: "Sign in with …".
+    pub label: String,
+    /// What is asked for (OAuth 2.0 scopes), `openid` among them.
+    pub scopes: Vec<String>,
+    /// The claim of the ID token whose values decide about roles: its name, or the way to it with dots between.
     pub claim: String,
     /// What its values mean; the first that fits counts.
     pub roles: Vec<RoleMapping>,

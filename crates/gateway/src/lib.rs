@@ -48,4 +48,5 @@ pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
 pub use receipt::{Inbound, Receipt, canonical_id};
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
+pub use trust::system_tls;
 pub use work::{Gateway, Health, NotKept, Stop, Work};

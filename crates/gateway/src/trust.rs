@@ -41,7 +41,15 @@ pub(crate) async fn client_config(own_ca: &[CertificateDer<'static>]) -> Result<
     Ok(config)
 }
 
-/// The system's root certificates, read once for all gateways.
+/// A client's side of TLS that trusts the system's roots: what else in the program connects to the outside trusts whom gateways trust.
+///
+/// # Errors
+/// [`BuildError`]: TLS cannot be set up.
+pub async fn system_tls() -> Result<ClientConfig, BuildError> {
+    client_config(&[]).await
+}
+
+/// The system's root certificates, read once for all.
 async fn system_roots() -> &'static RootCertStore {
     static ROOTS: OnceCell<RootCertStore> = OnceCell::const_new();
     ROOTS

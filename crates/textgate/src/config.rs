@@ -200,6 +200,12 @@ impl Config {
         let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
         let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
+        let console = Console::read(file.console)?;
+        if console.oidc.is_some() && public_url.is_none() && !listen.ip().is_loopback() {
+            return Err(Failure::configuration(
+                "http.public_url must be set for console.oidc: the provider sends browsers back there",
+            ));
+        }
         Ok(Self {
             key_file: key_file.unwrap_or_else(|| data_dir.join("key")),
             data_dir,
@@ -211,7 +217,7 @@ impl Config {
             allow,
             devices,
             log,
-            console: Console::read(file.console)?,
+            console,
             bounds: file.limits,
         })
     }
@@ -361,6 +367,17 @@ mod tests {
     use crate::failure::Cause;
 
     const NOTHING: Environment<'static> = &|_| None;
+
+    #[test]
+    fn a_provider_that_signs_people_in_has_to_know_where_to_send_them_back_to() {
+        let oidc = "[console.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"x\"\nclient_secret = \"y\"\n\
+                    [[console.oidc.role]]\nvalue = \"a\"\nvirtual_server = \"/\"\nrole = \"auditor\"\n";
+        assert!(parse(oidc).is_ok(), "on loopback it is the listener's address");
+        let public = format!("[http]\nlisten = \"0.0.0.0:80\"\n{oidc}");
+        assert!(parse(&public).unwrap_err().to_string().contains("http.public_url"));
+        let named = public.replacen("[http]\n", "[http]\npublic_url = \"https://sms.example.com\"\n", 1);
+        assert!(parse(&named).is_ok());
+    }
 
     fn parse(text: &str) -> Result<Config, Failure> {
         Config::parse("textgate.toml", text, NOTHING)

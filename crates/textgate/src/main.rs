@@ -12,6 +12,7 @@ mod failure;
 mod key_file;
 mod logging;
 mod manifest;
+mod oidc;
 mod output;
 mod rooms;
 mod server;

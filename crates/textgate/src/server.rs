@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::control_socket::{self, ControlSocket};
 use crate::failure::Failure;
+use crate::oidc;
 use crate::rooms;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,7 +51,14 @@ impl Server {
         let mut public =
             router(dispatch.clone(), ApiOptions { metrics: config.metrics, ..ApiOptions::default() });
         if config.console.enabled {
-            let options = ConsoleOptions { proxies: config.proxies.clone() };
+            let oidc = match oidc::sign_in(config, address).await {
+                Ok(oidc) => oidc,
+                Err(failure) => {
+                    dispatch.shutdown().await;
+                    return Err(failure);
+                }
+            };
+            let options = ConsoleOptions { proxies: config.proxies.clone(), oidc };
             public = public.merge(textgate_console::router(dispatch.clone(), options));
         }
         let bounds = HttpLimits { connections: config.bounds.connections(), ..HttpLimits::default() };

@@ -4,6 +4,7 @@ mod account;
 mod allocation;
 mod api_keys;
 mod audit;
+mod external;
 pub(crate) mod failure;
 mod home;
 mod preferences;
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
         home::routes(),
         preferences::routes(),
         sign_in::routes(),
+        external::routes(),
         allocation::routes(),
         virtual_servers::routes(),
         users::routes(),

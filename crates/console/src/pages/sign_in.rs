@@ -1,11 +1,12 @@
 //! Sign in: name and password, then the second factor where there is one; and sign out.
 
+use super::external;
 use super::preferences::own;
 use crate::answer::{self, Answer, Failure};
 use crate::console::Console;
 use crate::cookies::{self, Keep};
 use crate::field::Field;
-use crate::form::{Form, Problems};
+use crate::form::{Form, Problems, escaped};
 use crate::page::Page;
 use crate::pending::First;
 use crate::routes::{Need, Route};
@@ -27,13 +28,17 @@ pub(super) fn routes() -> Vec<Route> {
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct SignInPage {
+pub(super) struct SignInPage {
     page: Page,
     next: String,
     /// In the second step: under which ticket the first one is kept.
     ticket: Option<String>,
     fields: Vec<Field>,
     refusal: Option<String>,
+    /// Where else one may sign in: what the button says, and where it leads.
+    elsewhere: Option<(String, String)>,
+    /// What is to be told to somebody who has signed out here but not there.
+    still_there: Option<String>,
 }
 
 async fn show(State(console): State<Arc<Console>>, guest: Guest, uri: Uri) -> Answer {
@@ -42,7 +47,14 @@ async fn show(State(console): State<Arc<Console>>, guest: Guest, uri: Uri) -> An
     if guest.token.as_deref().is_some_and(|token| console.dispatch.session(token).is_some()) {
         return answer::see(&next);
     }
-    answer::html(&first_step(&guest, next, &Form::default(), None))
+    let mut page = first_step(&console, &guest, next, &Form::default(), None);
+    page.still_there = console
+        .options
+        .oidc
+        .as_ref()
+        .filter(|_| query.has("signed-out"))
+        .map(|oidc| guest.text.get("oidc.still_there").with("provider", &oidc.options.label).into());
+    answer::html(&page)
 }
 
 async fn sign_in(State(console): State<Arc<Console>>, guest: Guest, form: Form) -> Answer {
@@ -54,7 +66,7 @@ async fn sign_in(State(console): State<Arc<Console>>, guest: Guest, form: Form) 
             Some(first) => first,
             None => {
                 let late = text.get("sign_in.too_late").into();
-                return answer::wrong(&first_step(&guest, next, &Form::default(), Some(late)));
+                return answer::wrong(&first_step(&console, &guest, next, &Form::default(), Some(late)));
             }
         }
     } else {
@@ -76,14 +88,20 @@ async fn sign_in(State(console): State<Arc<Console>>, guest: Guest, form: Form) 
         }
         Err(SignInRefusal::Wrong) => {
             let wrong = text.get("sign_in.wrong").into();
-            answer::wrong(&first_step(&guest, next, &form, Some(wrong)))
+            answer::wrong(&first_step(&console, &guest, next, &form, Some(wrong)))
         }
         Err(SignInRefusal::TooMany { wait_s }) => Err(Failure::TooMany(wait_s)),
         Err(SignInRefusal::StoreUnavailable) => Err(Failure::Unavailable),
     }
 }
 
-fn first_step(guest: &Guest, next: String, form: &Form, refusal: Option<String>) -> SignInPage {
+pub(super) fn first_step(
+    console: &Console,
+    guest: &Guest,
+    next: String,
+    form: &Form,
+    refusal: Option<String>,
+) -> SignInPage {
     let text = guest.text;
     let none = Problems::none();
     let fields = vec![
@@ -91,7 +109,11 @@ fn first_step(guest: &Guest, next: String, form: &Form, refusal: Option<String>)
         Field::password("password", text.get("sign_in.password")).required().autocomplete("current-password"),
     ];
     let page = Page::outside(guest, text.get("sign_in.title"));
-    SignInPage { page, next, ticket: None, fields, refusal }
+    let elsewhere = console.options.oidc.as_ref().map(|oidc| {
+        let label = text.get("oidc.sign_in_with").with("provider", &oidc.options.label);
+        (label.into(), format!("{}?next={}", external::BEGIN, escaped(&next)))
+    });
+    SignInPage { page, next, ticket: None, fields, refusal, elsewhere, still_there: None }
 }
 
 fn second_step(
@@ -108,7 +130,15 @@ fn second_step(
         .required()
         .autocomplete("one-time-code");
     let page = Page::outside(guest, text.get("sign_in.second_title"));
-    Ok(SignInPage { page, next, ticket: Some(ticket), fields: vec![code], refusal })
+    Ok(SignInPage {
+        page,
+        next,
+        ticket: Some(ticket),
+        fields: vec![code],
+        refusal,
+        elsewhere: None,
+        still_there: None,
+    })
 }
 
 /// To the next page, with the session's cookie. Whoever has signed in is no guest any more.
@@ -120,15 +150,21 @@ pub(super) fn begin(next: &str, token: &str) -> Answer {
 }
 
 async fn sign_out(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
+    let person = &visit.person;
+    let issuer = console.dispatch.user(person.vs, person.user).ok().and_then(|user| user.issuer);
     if let Some(token) = &visit.guest.token {
         console.dispatch.sign_out(token).await?;
     }
-    let mut response = answer::see("/console/sign-in")?;
+    // A form of ours may not lead to another site, so the page offers the way there.
+    let here = console.options.oidc.as_ref().map(|oidc| oidc.options.issuer.as_str());
+    let is_still_there = issuer.is_some() && issuer.as_deref() == here;
+    let mut response =
+        answer::see(if is_still_there { "/console/sign-in?signed-out" } else { "/console/sign-in" })?;
     put(&mut response, cookies::SESSION, "", Keep::Gone)?;
     Ok(response)
 }
 
-fn put(response: &mut Response, name: &str, value: &str, keep: Keep) -> Result<(), Failure> {
+pub(super) fn put(response: &mut Response, name: &str, value: &str, keep: Keep) -> Result<(), Failure> {
     let cookie = cookies::set(name, value, keep).ok_or(Failure::Unavailable)?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(())

@@ -79,6 +79,24 @@ impl Limits {
         Ok(attempt)
     }
 
+    /// The same for somebody whose name is not known yet: only the address counts.
+    pub(crate) fn begin_at(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        let from = network(from);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = wait(&counts.addresses, &from, &ADDRESS, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        count(&mut counts.addresses, from, &ADDRESS, now);
+        Ok(())
+    }
+
+    /// What [`begin_at`](Self::begin_at) let through was no failure.
+    pub(crate) fn no_failure_at(&self, from: IpAddr) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        give_back(&mut counts.addresses, &network(from));
+    }
+
     /// It was right after all: the pair starts anew, and the address is known from now on.
     pub(crate) fn succeeded(&self, attempt: Attempt, now: Instant) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,6 +202,21 @@ mod tests {
         );
         let in_a_day = hammer(&limits, "ada", at(1), now + Duration::from_secs(10), 24 * 3600);
         assert!((250..350).contains(&in_a_day), "{in_a_day} guesses a day");
+    }
+
+    #[test]
+    fn who_has_no_name_yet_is_limited_by_address_alone() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for _ in 0..100 {
+            assert!(limits.begin_at(at(1), now).is_ok());
+            limits.no_failure_at(at(1));
+        }
+        for _ in 0..21 {
+            assert!(limits.begin_at(at(1), now).is_ok());
+        }
+        assert_eq!(limits.begin_at(at(1), now).err(), Some(Duration::from_secs(1)));
+        assert!(limits.begin("ada", at(1), now).is_err(), "it is one count with guesses of passwords");
+        assert!(limits.begin_at(at(2), now).is_ok() && limits.begin("ada", at(2), now).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod callbacks;
 mod credits;
 mod difference;
 mod draft;
+mod external;
 mod manifest;
 mod messages;
 mod names;

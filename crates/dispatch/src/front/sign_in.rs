@@ -7,14 +7,13 @@ use crate::accounts::{Failures, passwords};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
 use crate::people::*;
-use crate::view::View;
 use crate::words::DirectoryError;
 use std::net::IpAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use textgate_sms::VsId;
 use textgate_store::{
-    AuditNote, Change, External, NewSession, NewUser, Purpose, SessionRecord, StoreError, UserRecord,
+    AuditNote, Change, NewSession, NewUser, Purpose, SessionRecord, StoreError, UserRecord,
 };
 
 /// Longest password that is looked at (octets): hashing more would be work for nothing.
@@ -86,54 +85,6 @@ impl Dispatch {
                 Err(SignInRefusal::Wrong)
             }
         }
-    }
-
-    /// Signs in somebody whom an OpenID Connect provider has signed in: whoever calls has verified its token. The first mapping with
-    /// one of the claim's values says where and as what. A user is made at the first sign-in, and follows the mapping at each.
-    ///
-    /// # Errors
-    /// [`ExternalRefusal`].
-    pub async fn sign_in_external(
-        &self,
-        input: ExternalSignIn,
-        mappings: &[RoleMapping],
-    ) -> Result<SignedIn, ExternalRefusal> {
-        let engine = &self.engine;
-        let ExternalSignIn { issuer, subject, name, values, from } = input;
-        let external = External { issuer, subject };
-        let decide = |view: &View| {
-            let mapped = mappings.iter().filter(|mapping| values.contains(&mapping.value));
-            let mapped =
-                mapped.filter_map(|mapping| Some((view.at_path(&mapping.virtual_server)?, mapping.role)));
-            let Some((vs, role)) = mapped.into_iter().next() else {
-                return Err(DirectoryError::NotFound(String::new()));
-            };
-            let there = view.directory.users.iter().find(|user| user.external.as_ref() == Some(&external));
-            let user = match there {
-                Some(user) if (user.vs, user.role) == (vs, role) => return Ok((Vec::new(), user.id)),
-                Some(user) => NewUser { vs, role, ..user.clone().into() },
-                None => {
-                    super::users::check_new(view, vs, &name)?;
-                    let new = new_record(view, vs, &name, role);
-                    NewUser { external: Some(external.clone()), ..new }
-                }
-            };
-            let id = user.id;
-            Ok((vec![Change::PutUser(user)], id))
-        };
-        let made = engine.change("oidc", decide).await;
-        let (view, id) = made.map_err(|error| match error {
-            DirectoryError::NotFound(_) => ExternalRefusal::NoRole,
-            DirectoryError::Conflict(_) => ExternalRefusal::NameTaken(name.clone()),
-            DirectoryError::Invalid(problems) => ExternalRefusal::NameInvalid(
-                problems.into_iter().next().map(|it| it.message).unwrap_or_default(),
-            ),
-            DirectoryError::StoreUnavailable(_) => ExternalRefusal::StoreUnavailable,
-        })?;
-        let user = view.user(id).ok_or(ExternalRefusal::StoreUnavailable)?;
-        let action = format!("signed in by {} from {from}", external.issuer);
-        let begun = engine.begin_session(user, action, None).await;
-        begun.ok().flatten().ok_or(ExternalRefusal::StoreUnavailable)
     }
 
     /// Who has this session's token; `None` where the session has ended. Counts as a use of it. Asks nobody but this process.

@@ -50,7 +50,13 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         format!("idle {} min, at most {} h", session_idle.as_secs() / 60, session_life.as_secs() / 3600);
     let sign_in = match oidc {
         Some(oidc) => {
-            format!("by password, or at {} (claim {}, {} roles)", oidc.issuer, oidc.claim, oidc.roles.len())
+            format!(
+                "by password, or at {}, {} (claim {}, {} roles)",
+                oidc.label,
+                oidc.issuer,
+                oidc.claim,
+                oidc.roles.len()
+            )
         }
         None => "by password".into(),
     };

@@ -9,6 +9,10 @@ use textgate_dispatch::{OidcOptions, RoleMapping, UserRole};
 
 /// Longer than any client secret (octets).
 const LONGEST_SECRET: u64 = 4_096;
+/// Longest label (characters) that fits a button.
+const LONGEST_LABEL: usize = 64;
+/// Most scopes that are asked for.
+const MOST_SCOPES: usize = 32;
 
 /// How people come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,9 @@ struct OidcFile {
     client_id: String,
     client_secret: Option<String>,
     client_secret_file: Option<PathBuf>,
+    label: Option<String>,
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
     #[serde(default = "groups")]
     claim: String,
     #[serde(default)]
@@ -113,6 +120,27 @@ fn oidc(file: OidcFile) -> Result<OidcOptions, Failure> {
     if client_secret.is_empty() {
         return wrong("client_secret", "given");
     }
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+    let label = file.label.unwrap_or_else(|| host.to_owned());
+    if label.trim().is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control)
+    {
+        return wrong("label", "what people call the provider, in at most 64 characters");
+    }
+    let mut scopes = file.scopes.unwrap_or_else(|| vec!["profile".into(), "email".into()]);
+    // RFC 6749 §3.3: printable ASCII but for the quote and the backslash; a space would make two of one.
+    let is_scope = |scope: &String| {
+        !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
+    };
+    if scopes.len() > MOST_SCOPES || !scopes.iter().all(is_scope) {
+        return wrong("scopes", "a list of OAuth 2.0 scopes, each without spaces");
+    }
+    // It is what makes OpenID Connect of OAuth (OpenID Connect Core 1.0 §3.1.2.1).
+    if !scopes.iter().any(|scope| scope == "openid") {
+        scopes.insert(0, "openid".into());
+    }
+    if file.claim.is_empty() {
+        return wrong("claim", "the name of a claim");
+    }
     if file.role.is_empty() {
         return wrong("role", "given at least once: nobody could sign in");
     }
@@ -122,6 +150,8 @@ fn oidc(file: OidcFile) -> Result<OidcOptions, Failure> {
         issuer: file.issuer,
         client_id: file.client_id,
         client_secret,
+        label,
+        scopes,
         claim: file.claim,
         roles,
     })
@@ -153,7 +183,18 @@ mod tests {
         let oidc = console.oidc.as_ref().unwrap();
         assert_eq!((oidc.claim.as_str(), oidc.client_secret.as_str()), ("groups", "hunter2"));
         assert_eq!(oidc.roles[0].role, UserRole::Administrator);
+        assert_eq!(
+            (oidc.label.as_str(), oidc.scopes.join(" ")),
+            ("id.example.com", "openid profile email".into())
+        );
         assert!(!format!("{console:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_label_and_the_scopes_may_be_others_and_openid_is_always_asked_for() {
+        let more = "client_id = \"textgate\"\nlabel = \"Example\"\nscopes = [\"email\", \"groups\"]";
+        let oidc = read(&OIDC.replace("client_id = \"textgate\"", more)).unwrap().oidc.unwrap();
+        assert_eq!((oidc.label.as_str(), oidc.scopes.join(" ")), ("Example", "openid email groups".into()));
     }
 
     #[test]
@@ -172,6 +213,9 @@ mod tests {
             ("https://id.example.com", "http://id.example.com", "console.oidc.issuer"),
             ("client_id = \"textgate\"", "client_id = \"\"", "console.oidc.client_id"),
             ("client_secret = \"hunter2\"", "", "console.oidc.client_secret"),
+            ("client_id =", "label = \"\"\nclient_id =", "console.oidc.label"),
+            ("client_id =", "scopes = [\"a b\"]\nclient_id =", "console.oidc.scopes"),
+            ("client_id =", "claim = \"\"\nclient_id =", "console.oidc.claim"),
             ("\"administrator\"", "\"king\"", "king"),
             ("value =", "valu =", "valu"),
         ] {

@@ -16,8 +16,10 @@ mod visitor;
 
 mod gate;
 mod hostile;
+mod oidc;
 mod pages;
 mod phones;
+mod proxies;
 mod sign_in;
 
 /// A value for a query or a path's part.

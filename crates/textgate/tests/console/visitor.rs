@@ -43,6 +43,16 @@ impl Visitor {
         visitor
     }
 
+    /// A cookie that it has; empty where it has none.
+    pub fn cookie(&self, name: &str) -> String {
+        self.cookies.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Takes a cookie along.
+    pub fn bring(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     pub async fn get(&mut self, path: &str) -> Seen {
         self.ask(Method::GET, path, &[], "").await
     }
