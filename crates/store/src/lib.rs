@@ -6,6 +6,7 @@
 mod directory;
 mod error;
 mod events;
+mod figures;
 mod message;
 mod seal;
 mod sqlite;
@@ -16,6 +17,7 @@ pub use directory::{
     NewGateway, Role, SmsSettings, VirtualServer,
 };
 pub use error::StoreError;
+pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,

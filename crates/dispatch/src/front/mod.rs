@@ -11,7 +11,9 @@ mod draft;
 mod manifest;
 mod messages;
 mod names;
+mod resend;
 mod secrets;
+mod series;
 mod servers;
 mod settings;
 #[cfg(test)]
@@ -19,6 +21,8 @@ mod tests;
 
 pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;
+pub use resend::ResendRefusal;
+pub use series::{Forecast, GatewayNow, GatewaySeries, Scope, Series, SeriesStep};
 
 use crate::dispatch::Dispatch;
 use crate::view::{Server, View};

@@ -3,6 +3,7 @@
 mod keys;
 mod manifest;
 mod messages;
+mod series;
 mod servers;
 mod settings;
 
