@@ -7,11 +7,15 @@
 mod access;
 mod answer;
 mod api_keys;
+mod audit;
 mod balance;
 mod batch;
 mod body;
 mod control;
 mod credits;
+mod events;
+mod export;
+mod figures;
 mod messages;
 mod openapi;
 mod operations;
@@ -27,6 +31,7 @@ mod shape;
 mod stall;
 mod state;
 mod time;
+mod users;
 mod views;
 mod virtual_servers;
 

@@ -4,11 +4,12 @@
 use crate::shape::{Object, Shape, optional, required};
 use crate::time::Shown;
 use serde::Serialize;
+use serde_json::Value;
 use textgate_dispatch::{
     ApiKeyView, AttemptView, CreditsView, MessagePage, MessageView, ReceiptView, StateView, Taken,
 };
 use textgate_sms::{Kind, MessageState, OutcomeClass, ReceiptState, VsId};
-use textgate_store::{AuditEntry, LedgerEntry, Role};
+use textgate_store::{AuditEntry, Difference, LedgerEntry, Role};
 
 pub(crate) fn kinds() -> Vec<&'static str> {
     Kind::ALL.iter().map(|kind| kind.name()).collect()
@@ -18,7 +19,7 @@ pub(crate) fn states() -> Vec<&'static str> {
     MessageState::ALL.iter().map(|state| state.name()).collect()
 }
 
-fn outcomes() -> Vec<&'static str> {
+pub(crate) fn outcomes() -> Vec<&'static str> {
     OutcomeClass::ALL.iter().map(|class| class.name()).collect()
 }
 
@@ -93,6 +94,8 @@ pub(crate) struct MessageShown {
     send_at: Option<Shown>,
     expires_at: Shown,
     changed_at: Shown,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resend_of: Option<String>,
     history: Vec<StateShown>,
     attempts: Vec<AttemptShown>,
     receipts: Vec<ReceiptShown>,
@@ -115,6 +118,11 @@ pub(crate) static MESSAGE: Object = Object {
         optional("send_at", Shape::Time, "When it is or was to be sent, where asked for."),
         required("expires_at", Shape::Time, "When its validity ends: nothing is sent after it."),
         required("changed_at", Shape::Time, "When its status last changed."),
+        optional(
+            "resend_of",
+            Shape::Text(13),
+            "The message that it repeats, where it was sent again on request.",
+        ),
         required(
             "history",
             Shape::List(&Shape::Object(&STATE), 100_000),
@@ -205,7 +213,12 @@ pub(crate) static PAGE: Object = Object {
             Shape::List(&Shape::Object(&MESSAGE), 200),
             "The messages, without their texts.",
         ),
-        optional("next", NAME, "Pass it as `cursor` for the next page; null at the end."),
+        optional(
+            "next",
+            NAME,
+            "Pass it as `cursor` for the next page; null at the end. A page may end before it is full, or hold nothing, where much \
+             was looked at and little of it fits.",
+        ),
     ],
 };
 
@@ -225,6 +238,7 @@ impl From<MessageView> for MessageShown {
             send_at: view.send_at_ms.map(Shown),
             expires_at: Shown(view.expires_ms),
             changed_at: Shown(view.changed_ms),
+            resend_of: view.resend_of,
             history: view.history.into_iter().map(Into::into).collect(),
             attempts: view.attempts.into_iter().map(Into::into).collect(),
             receipts: view.receipts.into_iter().map(Into::into).collect(),
@@ -362,26 +376,57 @@ impl From<ApiKeyView> for ApiKeyShown {
 /// One entry of the audit log.
 #[derive(Serialize)]
 pub(crate) struct AuditShown {
+    id: u64,
     at: Shown,
     actor: String,
     virtual_server: VsId,
     action: String,
+    before: Value,
+    after: Value,
+    hash: String,
 }
 
 pub(crate) static AUDIT_ENTRY: Object = Object {
     name: "AuditEntry",
-    about: "One change, and who made it.",
+    about: "Something that was done, and by whom.",
     properties: &[
+        required("id", COUNT, "Its number: 1, 2, 3, without gaps."),
         required("at", Shape::Time, "When."),
-        required("actor", LINE, "Who."),
-        required("virtual_server", COUNT, "Of which virtual server (its id)."),
+        required("actor", LINE, "Who: `user NAME`, `key PATH/NAME`, `control` for the command line."),
+        required("virtual_server", COUNT, "On which virtual server (its id)."),
         required("action", LINE, "What was done."),
+        optional(
+            "before",
+            Shape::Any,
+            "What was other before, by its name; null where nothing was there. Secrets are `set` or `not set`.",
+        ),
+        optional("after", Shape::Any, "The same afterwards. A secret that was replaced is `changed`."),
+        required(
+            "hash",
+            Shape::Text(64),
+            "SHA-256 over the hash of the entry before and this entry's content.",
+        ),
     ],
 };
 
+/// Octets as hexadecimal digits.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 impl From<AuditEntry> for AuditShown {
     fn from(entry: AuditEntry) -> Self {
-        Self { at: Shown(entry.at_ms), actor: entry.actor, virtual_server: entry.vs, action: entry.action }
+        let Difference { before, after } = entry.difference;
+        Self {
+            id: entry.id,
+            at: Shown(entry.at_ms),
+            actor: entry.actor,
+            virtual_server: entry.vs,
+            action: entry.action,
+            before,
+            after,
+            hash: hex(&entry.hash),
+        }
     }
 }
 
@@ -410,6 +455,7 @@ mod tests {
             send_at_ms: Some(2),
             expires_ms: 3,
             changed_ms: 4,
+            resend_of: Some("0000000000001".into()),
             history: vec![StateView { status: MessageState::Sent, at_ms: 5, reason: "r".into() }],
             attempts: vec![AttemptView {
                 gateway: "main".into(),
@@ -440,7 +486,9 @@ mod tests {
         fits(&LedgerShown::from(entry), &LEDGER_ENTRY);
         let key = ApiKeyView { name: "app".into(), role: Role::Send, rate: Some(1), created_ms: 0 };
         fits(&ApiKeyShown::from(key), &API_KEY);
-        let entry = AuditEntry { at_ms: 0, actor: "a".into(), vs: VsId(1), action: "x".into() };
+        let difference = Difference { before: Value::Null, after: serde_json::json!({"a": 1}) };
+        let (actor, action) = ("a".into(), "x".into());
+        let entry = AuditEntry { id: 1, at_ms: 0, actor, vs: VsId(1), action, difference, hash: [7; 32] };
         fits(&AuditShown::from(entry), &AUDIT_ENTRY);
     }
 

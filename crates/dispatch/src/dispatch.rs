@@ -9,6 +9,7 @@ use textgate_gateway::{Environment, Plugins, Problem};
 use textgate_sms::{Kind, MessageId, MessageState, VsId};
 use textgate_store::{Sealer, Store};
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 /// What a dispatch is made of.
 pub struct Parts {
@@ -37,11 +38,22 @@ pub struct Limits {
     pub text_days: u32,
     /// How long open windows may drain on shutdown or when a gateway's settings change.
     pub drain: Duration,
+    /// How long a session of the console lasts without being used.
+    pub session_idle: Duration,
+    /// How long a session of the console lasts at most.
+    pub session_life: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { waiting: 250_000, history_days: 90, text_days: 30, drain: Duration::from_secs(5) }
+        Self {
+            waiting: 250_000,
+            history_days: 90,
+            text_days: 30,
+            drain: Duration::from_secs(5),
+            session_idle: Duration::from_secs(30 * 60),
+            session_life: Duration::from_secs(12 * 3600),
+        }
     }
 }
 
@@ -78,6 +90,16 @@ impl Dispatch {
         Ok(Self { engine: Engine::open(parts, Clock::default()).await? })
     }
 
+    /// Ends every [`Watch`](crate::Watch), so that answers that would go on for ever do not hold up a listener that stops.
+    pub fn end_watches(&self) {
+        self.engine.ending().cancel();
+    }
+
+    /// Cancelled when answers that would go on for ever are to end.
+    pub fn ending(&self) -> CancellationToken {
+        self.engine.ending().clone()
+    }
+
     /// Stops accepting, drains the windows, records, and closes the store; at most about the drain bound.
     pub async fn shutdown(&self) {
         self.engine.stop().await;
@@ -94,6 +116,11 @@ impl Dispatch {
     /// Metrics in the OpenMetrics text format.
     pub fn render_metrics(&self) -> String {
         self.engine.metrics.render(&self.engine.view.load())
+    }
+
+    /// A path as an address by which the outside reaches it; the path alone where no public address is configured.
+    pub fn outside(&self, path: &str) -> String {
+        format!("{}{path}", self.engine.environment.public_url.as_deref().unwrap_or_default())
     }
 
     /// What happens to messages from now on, for the demo and the console. Slow readers miss some.

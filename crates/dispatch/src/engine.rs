@@ -1,5 +1,6 @@
 //! What all parts of the room share: the store, the snapshot of the directory, and the way a change gets into force.
 
+use crate::accounts::{self, Accounts};
 use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
@@ -40,6 +41,7 @@ pub(crate) struct Engine {
     pub(crate) counters: Counters,
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
+    pub(crate) accounts: Accounts,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -47,6 +49,8 @@ pub(crate) struct Engine {
     is_running: AtomicBool,
     /// Cancelled when nothing more is accepted.
     stopping: CancellationToken,
+    /// Cancelled when answers that would go on for ever are to end: then, or before.
+    ending: CancellationToken,
     tasks: TaskTracker,
     /// Held while the directory changes, so that changes are decided one after the other on what is there.
     changing: Arc<Mutex<()>>,
@@ -72,15 +76,18 @@ impl Engine {
             counters: Counters::default(),
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
+            accounts: Accounts::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
             stopping: CancellationToken::new(),
+            ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
             changing: Arc::default(),
         };
         let stations = engine.stations(&directory)?;
         engine.view.store(Arc::new(View::new(directory, stations)));
+        engine.load_sessions().await?;
         Ok(Arc::new(engine))
     }
 
@@ -92,12 +99,14 @@ impl Engine {
         self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
     /// Accepts nothing more, drains the gateways, records what came of it, and closes the store.
     pub(crate) async fn stop(&self) {
         self.stopping.cancel();
+        self.ending.cancel();
         {
             // A change on its way would start gateways that nobody stops; one that comes later finds the engine stopping.
             let _no_change = self.changing.lock().await;
@@ -113,9 +122,9 @@ impl Engine {
         }
     }
 
-    /// Cancelled when nothing more is accepted.
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.stopping
+    /// Cancelled when answers that would go on for ever are to end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.ending
     }
 
     /// Whether nothing more is accepted.

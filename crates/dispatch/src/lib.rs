@@ -4,6 +4,7 @@
 //! is written ahead and never polled.
 
 mod accept;
+mod accounts;
 mod agenda;
 mod breaker;
 mod built;
@@ -20,6 +21,7 @@ mod flow_tests;
 mod front;
 mod lanes;
 mod metrics;
+mod people;
 mod recovery;
 mod retention;
 mod runners;
@@ -39,5 +41,6 @@ pub use front::{
     SeriesStep,
 };
 pub use metrics::Metrics;
+pub use people::*;
 pub use watching::{Watch, Watched};
 pub use words::*;

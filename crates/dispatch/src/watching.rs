@@ -131,7 +131,7 @@ impl Dispatch {
             vs,
             events,
             has_missed,
-            stop: self.engine.stopping().clone(),
+            stop: self.engine.ending().clone(),
         })
     }
 }

@@ -344,7 +344,7 @@ pub struct Caller {
     pub vs: VsId,
     /// The key's number.
     pub key: u32,
-    /// For the audit log: `key:acme/app`, `control` for the control socket.
+    /// For the audit log: `key acme/app`, `control` for the control socket.
     pub actor: String,
     /// What it may do.
     pub role: Role,

@@ -224,6 +224,7 @@ impl Bounds {
             history_days: self.history_days,
             text_days: self.text_days,
             drain: self.drain(),
+            ..Limits::default()
         }
     }
 

@@ -86,7 +86,26 @@ pub struct Forecast {
     pub days_left: Option<f64>,
 }
 
+impl Series {
+    /// A step (ms) for a span of time that ends about now: fine enough to see something, and kept for so long.
+    pub fn usual_step_ms(span_ms: i64) -> i64 {
+        const MINUTE_MS: i64 = 60_000;
+        match span_ms.div_euclid(60 * MINUTE_MS) {
+            ..=2 => MINUTE_MS,
+            3..=24 => 10 * MINUTE_MS,
+            25..=192 => 60 * MINUTE_MS,
+            193..=839 => 360 * MINUTE_MS,
+            _ => DAY_MS,
+        }
+    }
+}
+
 impl Dispatch {
+    /// The wall clock (Unix time, ms).
+    pub fn now_ms(&self) -> i64 {
+        self.engine.clock.now_ms()
+    }
+
     /// What happened from `from_ms` to before `to_ms`, in steps of `step_ms` that begin at whole multiples of it. Minutes are kept
     /// for 48 hours, hours for 35 days, days (of UTC) for 400; the finest that reaches back to `from_ms` is taken. Includes what
     /// happened this moment.

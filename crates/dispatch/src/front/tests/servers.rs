@@ -106,7 +106,7 @@ async fn virtual_servers_are_listed_as_a_tree_and_from_within_only_what_is_below
 async fn credits_are_allocated_in_all_or_by_a_difference_with_an_entry_in_the_ledger() {
     let bench = Bench::new().await;
     let acme = bench.add("acme").await;
-    let allocate = |allocation, note| bench.dispatch.allocate("key:app", acme, allocation, note);
+    let allocate = |allocation, note| bench.dispatch.allocate("key app", acme, allocation, note);
     allocate(Allocation::Total(100), "May").await.unwrap();
     allocate(Allocation::Add(50), "").await.unwrap();
     let credits = allocate(Allocation::Add(-30), "too many").await.unwrap();
@@ -118,8 +118,17 @@ async fn credits_are_allocated_in_all_or_by_a_difference_with_an_entry_in_the_le
     let ledger = bench.dispatch.ledger(acme, 10).await.unwrap();
     let entries: Vec<_> = ledger.iter().map(|e| (e.change, e.allocated, e.note.as_str())).collect();
     assert_eq!(entries, [(-30, 120, "too many"), (50, 150, ""), (100, 100, "May")]);
-    assert_eq!(ledger[0].actor, "key:app");
-    assert!(bench.dispatch.audit(10).await.unwrap().iter().any(|entry| entry.vs == acme));
+    assert_eq!(ledger[0].actor, "key app");
+    assert!(
+        bench
+            .dispatch
+            .audit(acme, Default::default(), None, 10)
+            .await
+            .unwrap()
+            .entries
+            .iter()
+            .any(|entry| entry.vs == acme)
+    );
 }
 
 #[tokio::test]
