@@ -20,6 +20,30 @@ async fn a_virtual_server_is_found_by_its_path_but_only_from_above() {
 }
 
 #[tokio::test]
+async fn the_tree_is_told_from_its_top_and_where_it_is_too_large_only_what_is_near() {
+    let bench = Bench::new().await;
+    let acme = bench.add("acme").await;
+    for path in ["acme/b", "acme/a", "acme/a/x", "acme/a/y", "other"] {
+        bench.add(path).await;
+    }
+    let told = |top, at, most| {
+        let (branches, is_cut) = bench.dispatch.branches(top, at, most);
+        (
+            branches
+                .into_iter()
+                .map(|branch| format!("{} {}", branch.depth, branch.path))
+                .collect::<Vec<_>>(),
+            is_cut,
+        )
+    };
+    let all = ["0 acme", "1 acme/a", "2 acme/a/x", "2 acme/a/y", "1 acme/b"].map(str::to_owned).to_vec();
+    assert_eq!(told(acme, acme, 5), (all, false));
+    let a = bench.dispatch.find(VsId::ROOT, "acme/a").unwrap();
+    let near = ["0 acme", "1 acme/a", "2 acme/a/x", "2 acme/a/y"].map(str::to_owned).to_vec();
+    assert_eq!(told(acme, a, 4), (near, true));
+}
+
+#[tokio::test]
 async fn a_new_virtual_server_is_in_mode_default_without_credits() {
     let bench = Bench::new().await;
     let made = bench.dispatch.add_virtual_server("test", VsId::ROOT, "acme").await.unwrap();
