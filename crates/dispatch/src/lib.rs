@@ -37,8 +37,8 @@ mod work;
 
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
 pub use front::{
-    BalanceRefusal, CallbackRefusal, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope, Series,
-    SeriesStep,
+    BalanceRefusal, CallbackRefusal, Export, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope,
+    Series, SeriesStep,
 };
 pub use metrics::Metrics;
 pub use people::*;

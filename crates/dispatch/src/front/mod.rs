@@ -11,6 +11,7 @@ mod callbacks;
 mod credits;
 mod difference;
 mod draft;
+mod export;
 mod manifest;
 mod messages;
 mod names;
@@ -26,6 +27,7 @@ mod users;
 
 pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;
+pub use export::Export;
 pub use resend::ResendRefusal;
 pub use series::{Forecast, GatewayNow, GatewaySeries, Scope, Series, SeriesStep};
 
