@@ -4,8 +4,11 @@ mod account;
 mod allocation;
 mod api_keys;
 mod audit;
+mod dashboard;
 pub(crate) mod failure;
 mod home;
+mod message;
+mod messages;
 mod preferences;
 mod sign_in;
 mod users;
@@ -20,7 +23,10 @@ pub(crate) fn routes() -> Vec<Route> {
         home::routes(),
         preferences::routes(),
         sign_in::routes(),
+        dashboard::routes(),
         allocation::routes(),
+        messages::routes(),
+        message::routes(),
         virtual_servers::routes(),
         users::routes(),
         api_keys::routes(),
