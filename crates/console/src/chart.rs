@@ -125,6 +125,9 @@ impl Counts {
 
 // === durations ===
 
+/// The shortest that is told apart (µs): a tenth of a millisecond.
+const SHORTEST: u64 = 100;
+
 /// A scale for durations (µs): each tick is ten times the one below it.
 pub(crate) struct Durations {
     least_log: i32,
@@ -133,47 +136,54 @@ pub(crate) struct Durations {
 
 impl Durations {
     pub(crate) fn of(all: impl Iterator<Item = u64> + Clone) -> Self {
-        let log = |micros: u64| (micros.max(1) as f64).log10();
+        let log = |micros: u64| (micros.max(SHORTEST) as f64).log10();
         let least_log = all.clone().map(log).fold(f64::INFINITY, f64::min);
         let most_log = all.map(log).fold(f64::NEG_INFINITY, f64::max);
         if !least_log.is_finite() {
             return Self { least_log: 3, decades: 3 };
         }
         let least_log = least_log.floor() as i32;
-        let decades = (most_log.ceil() as i32 - least_log).max(1);
+        // At least three ticks.
+        let decades = (most_log.ceil() as i32 - least_log).max(2);
         Self { least_log, decades }
     }
 
     fn y(&self, micros: u64) -> f64 {
-        let above = (micros.max(1) as f64).log10() - f64::from(self.least_log);
+        let above = (micros.max(SHORTEST) as f64).log10() - f64::from(self.least_log);
         HEIGHT * (1.0 - above / f64::from(self.decades))
     }
 
-    /// From the top down.
+    /// From the top down. Powers of ten stay in seconds: 100 s, and not 1.7 min.
     pub(crate) fn labels(&self, text: Text) -> Vec<String> {
-        (0..=self.decades)
-            .rev()
-            .map(|n| duration(text, 10_u64.saturating_pow((self.least_log + n) as u32)))
-            .collect()
+        let label = |n: i32| match 10_u64.saturating_pow((self.least_log + n).unsigned_abs()) {
+            micros @ ..1_000_000 => duration(text, micros),
+            micros => format!("{}\u{a0}s", text.number(micros / 1_000_000)),
+        };
+        (0..=self.decades).rev().map(label).collect()
     }
 
-    /// A line through the middle of each step that has a value; a value alone is a dot.
+    /// A line through the middle of each step that has a value; see [`line`].
     pub(crate) fn path(&self, values: &[Option<u64>]) -> String {
         line(values.iter().map(|value| value.map(|micros| self.y(micros))))
     }
 }
 
-/// A line through the middle of each step that has a height (from the top).
+/// A line through the middle of each step that has a height (from the top), with gaps at those that have none.
 pub(crate) fn line(heights: impl Iterator<Item = Option<f64>>) -> String {
+    let heights: Vec<Option<f64>> = heights.collect();
+    let at = |step: usize| heights.get(step).copied().flatten();
     let mut path = String::new();
-    let mut is_drawn = false;
-    for (step, y) in heights.enumerate() {
-        if let Some(y) = y {
-            let x = left_of(step) + STEP / 2.0;
-            // Zero long, so that a value alone is seen: the line's end is round.
-            let _ = if is_drawn { write!(path, "L{x} {y:.1}") } else { write!(path, "M{x} {y:.1}h0") };
-        }
-        is_drawn = y.is_some();
+    for (step, y) in heights.iter().enumerate() {
+        let Some(y) = y else { continue };
+        let x = left_of(step) + STEP / 2.0;
+        let (before, after) = (step.checked_sub(1).and_then(at), at(step + 1));
+        // Writing into a String cannot fail.
+        let _ = match (before, after) {
+            // Alone, it would not be seen: it is as wide as its step.
+            (None, None) => write!(path, "M{} {y:.1}h{STEP}", left_of(step)),
+            (None, Some(_)) => write!(path, "M{x} {y:.1}"),
+            (Some(_), _) => write!(path, "L{x} {y:.1}"),
+        };
     }
     path
 }
@@ -249,9 +259,13 @@ mod tests {
         assert_eq!(scale.labels(EN), ["100\u{a0}ms", "10\u{a0}ms", "1\u{a0}ms"]);
         assert_eq!(
             scale.path(&[Some(10_000), None, Some(100_000), Some(1_000)]),
-            "M5 100.0h0M25 0.0h0L35 200.0"
+            "M0 100.0h10M25 0.0L35 200.0"
         );
-        assert_eq!(Durations::of([500].into_iter()).labels(EN), ["1\u{a0}ms", "0.1\u{a0}ms"]);
+        assert_eq!(Durations::of([500].into_iter()).labels(EN), ["10\u{a0}ms", "1\u{a0}ms", "0.1\u{a0}ms"]);
+        assert_eq!(
+            Durations::of([0, 2_000_000_000].into_iter()).labels(EN).first().unwrap(),
+            "10,000\u{a0}s"
+        );
         assert!(Durations::of([].into_iter()).labels(EN).len() > 1);
     }
 

@@ -24,6 +24,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(live.id);
       if (!fresh || isInUse()) { isDue = true; return; }
+      if (fresh.innerHTML === live.innerHTML) return;
       const open = [...live.querySelectorAll("details[id][open]")].map((details) => details.id);
       live.replaceChildren(...fresh.childNodes);
       for (const id of open) {
@@ -37,7 +38,8 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const news = new EventSource(live.dataset.live);
   const say = (text) => { if (state) { state.textContent = text; state.hidden = false; } };
-  news.addEventListener("open", () => say(state.dataset.on));
+  // What happened between the page and the stream is no news to the stream.
+  news.addEventListener("open", () => { say(state.dataset.on); isDue = true; renew(); });
   news.addEventListener("news", () => { isDue = true; renew(); });
   news.addEventListener("error", () => { if (news.readyState === EventSource.CLOSED) say(state.dataset.off); });
   document.addEventListener("visibilitychange", renew);

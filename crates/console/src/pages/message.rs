@@ -53,6 +53,8 @@ enum TextShown {
 /// One entry of the time line.
 struct Moment {
     at_ms: i64,
+    /// Within one millisecond: what comes before what.
+    rank: u8,
     kind: &'static str,
     what: String,
     gateway: String,
@@ -163,6 +165,7 @@ fn line(visit: &Visit, message: &MessageView) -> Vec<Moment> {
         line.push(Moment {
             // When its outcome was known: what follows from it is not before it.
             at_ms: attempt.at_ms + i64::from(attempt.took_ms),
+            rank: 1,
             kind: if is_sent { "good" } else { "warn" },
             what: text.word("outcome", attempt.outcome.name()).into(),
             gateway: attempt.gateway.clone(),
@@ -179,6 +182,7 @@ fn line(visit: &Visit, message: &MessageView) -> Vec<Moment> {
         }
         line.push(Moment {
             at_ms: receipt.at_ms,
+            rank: 3,
             kind: match receipt.status {
                 ReceiptState::Delivered => "good",
                 ReceiptState::Pending => "calm",
@@ -195,12 +199,17 @@ fn line(visit: &Visit, message: &MessageView) -> Vec<Moment> {
     for change in &message.history {
         line.push(Moment {
             at_ms: change.at_ms,
+            rank: match change.status {
+                MessageState::Accepted | MessageState::Scheduled => 0,
+                MessageState::Delivered | MessageState::Undelivered => 4,
+                _ => 2,
+            },
             kind: kind_of(change.status),
             what: text.word("state", change.status.name()).into(),
             gateway: String::new(),
             about: vec![change.reason.clone()],
         });
     }
-    line.sort_by_key(|moment| moment.at_ms);
+    line.sort_by_key(|moment| (moment.at_ms, moment.rank));
     line
 }

@@ -32,14 +32,6 @@ async fn open(browser: &Browser, at: SocketAddr, vs: u64, page: &str) {
     browser.goto(at, &format!("/console/vs/{vs}/{page}")).await;
 }
 
-async fn until_shown(browser: &Browser, css: &str, wanted: &str) {
-    eventually(&format!("{css} shows {wanted}"), async || {
-        let shown = browser.script(&format!("return document.querySelector({css:?})?.innerText ?? ''")).await;
-        shown.as_str().is_some_and(|shown| shown.contains(wanted)).then_some(())
-    })
-    .await;
-}
-
 /// A text that is accepted, and not sent before a day has passed.
 async fn scheduled(api: &Api) -> String {
     let tomorrow =
@@ -54,29 +46,34 @@ async fn the_list_grows_by_itself_and_a_message_tells_its_whole_way() {
     let (at, api, acme) = (server.address(), server.api(), number(&server, "acme"));
     browser.sign_in(at, "olga").await;
     open(&browser, at, acme, "messages").await;
-    until_shown(&browser, "[data-live-state]", "Live").await;
+    browser.until_shown("[data-live-state]", "Live").await;
     assert!(browser.text().await.contains("No messages yet"));
     let id =
         api.send_until(json!({"to": PHONE, "text": "hello there", "reference": "r-1"}), "delivered").await;
     let id = id["id"].as_str().unwrap().to_owned();
-    until_shown(&browser, "#live", "Delivered").await;
-    assert!(browser.text_of("#live").await.contains("r-1"));
+    browser.until_shown("#live", "Delivered").await;
+    assert!(browser.live_text_of("#live").await.contains("r-1"));
 
     browser.follow("#live tbody a").await;
     assert_eq!(browser.here().await, format!("/console/vs/{acme}/messages/{id}"));
-    let line = browser.text_of(".timeline").await;
-    for told in
-        ["Accepted", "Taken by the gateway main", "ESME_ROK", "Sent", "Receipt: delivered", "Delivered"]
-    {
+    let line = browser.live_text_of(".timeline").await;
+    for told in [
+        "Accepted",
+        "Taken by the gateway main",
+        "The provider's id",
+        "Sent",
+        "Receipt: delivered",
+        "Delivered",
+    ] {
         assert!(line.contains(told), "{told}: {line}");
     }
-    assert!(browser.text_of(".facts").await.contains("hello there"));
+    assert!(browser.live_text_of(".facts").await.contains("hello there"));
 
     browser.press(".dialog > summary").await;
     browser.submit(".dialog form[action$=resend]").await;
     assert!(browser.text().await.contains("was sent again"));
-    assert!(browser.text_of(".facts").await.contains(&id), "it names the old one");
-    until_shown(&browser, ".facts", "Delivered").await;
+    assert!(browser.live_text_of(".facts").await.contains(&id), "it names the old one");
+    browser.until_shown(".facts", "Delivered").await;
     browser.close().await;
 }
 
@@ -91,7 +88,7 @@ async fn a_message_on_its_way_is_called_back_and_one_that_was_sent_is_not() {
     browser.press(".dialog > summary").await;
     browser.submit(".dialog form[action$=cancel]").await;
     assert!(browser.text().await.contains("was called back"));
-    assert_eq!(browser.text_of(".facts .badge").await, "Cancelled");
+    assert_eq!(browser.live_text_of(".facts .badge").await, "Cancelled");
     assert_eq!(browser.count(".dialog").await, 0, "there is nothing left to do with it");
     assert_eq!(api.message(&id).await["status"], "cancelled");
     browser.close().await;
@@ -114,7 +111,7 @@ async fn filters_work_without_a_script_and_say_what_is_wrong() {
         }
         browser.fill("to", number).await;
         browser.submit("form.filter").await;
-        (browser.count("#live tbody tr").await, browser.text_of("#live").await)
+        (browser.count("#live tbody tr").await, browser.live_text_of("#live").await)
     };
     assert_eq!(shown(&[], "").await.0, 3);
     let (count, text) = shown(&[("kind", "otp"), ("gateway", "main")], "").await;
@@ -168,7 +165,7 @@ async fn an_auditor_sees_no_text_a_passcode_nobody_and_another_tenant_nothing() 
 
     browser.sign_in(at, "ann").await;
     open(&browser, at, acme, &path(&text)).await;
-    assert!(browser.text_of(".facts").await.contains("Not shown to auditors"));
+    assert!(browser.live_text_of(".facts").await.contains("Not shown to auditors"));
     assert!(!browser.source().await.contains("a secret plan"));
     assert_eq!(browser.count(".dialog").await, 0, "an auditor changes nothing");
     let told = file("texts=on").await;
@@ -177,7 +174,7 @@ async fn an_auditor_sees_no_text_a_passcode_nobody_and_another_tenant_nothing() 
 
     browser.sign_in(at, "ada").await;
     open(&browser, at, acme, &path(&passcode)).await;
-    assert!(browser.text_of(".facts").await.contains("A passcode: never shown"));
+    assert!(browser.live_text_of(".facts").await.contains("A passcode: never shown"));
     assert_eq!(browser.count("form[action$=resend]").await, 0);
     let told = file("texts=on").await;
     assert!(told.contains("a secret plan") && !told.contains("493817"), "{told}");
@@ -214,11 +211,7 @@ async fn the_pages_break_no_rule_of_accessibility_with_messages_on_them() {
     scheduled(&api).await;
     drop(smsc.next_message(PATIENCE).await);
     browser.sign_in(at, "ada").await;
-    for (name, page) in [
-        ("dashboard", "dashboard".to_owned()),
-        ("messages", "messages".to_owned()),
-        ("message", format!("messages/{id}")),
-    ] {
+    for (name, page) in [("messages", "messages".to_owned()), ("message", format!("messages/{id}"))] {
         look(&browser, name, async |browser| open(browser, at, acme, &page).await).await;
     }
     browser.close().await;
