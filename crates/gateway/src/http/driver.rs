@@ -1,7 +1,8 @@
 //! The loop of an HTTP gateway: as many requests at once as it has room for, outcomes handed back as they come.
 
+use super::batch::Batches;
 use super::client;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, MOST_BODY};
 use super::flight::Bounds;
 use super::options::Options;
 use super::token::Tokens;
@@ -24,6 +25,7 @@ pub(crate) struct Driver<E> {
     pub(super) timeout: Duration,
     pub(super) proxy_host: Option<String>,
     pub(super) tokens: Tokens,
+    pub(super) batches: Batches,
     options: Options,
     client: OnceCell<reqwest::Client>,
 }
@@ -38,6 +40,7 @@ impl<E: Exchange> Driver<E> {
             timeout: options.timeout,
             proxy_host,
             tokens: Tokens::default(),
+            batches: Batches::default(),
             options,
             client: OnceCell::new(),
         }
@@ -77,7 +80,10 @@ impl<E: Exchange> Driver<E> {
                 // Armed before looking, so that what comes in between is not missed.
                 ready.as_mut().enable();
                 work.take(room - flights.len(), &mut taken);
-                flights.extend(taken.drain(..).map(|submission| self.carry(client, submission, &given_up)));
+                for first in taken.drain(..) {
+                    let batch = self.with_company(work, first);
+                    flights.push(self.fly(client, batch, &given_up));
+                }
             }
             if is_stopping && flights.is_empty() {
                 return;
@@ -86,9 +92,9 @@ impl<E: Exchange> Driver<E> {
             tokio::select! {
                 biased;
                 Some(landed) = flights.next() => {
-                    finished.push(landed);
+                    finished.extend(landed);
                     while let Some(Some(landed)) = flights.next().now_or_never() {
-                        finished.push(landed);
+                        finished.extend(landed);
                     }
                     work.done(&mut finished);
                 }
@@ -99,34 +105,13 @@ impl<E: Exchange> Driver<E> {
         }
     }
 
-    async fn carry(
-        &self,
-        client: &reqwest::Client,
-        submission: Box<Submission>,
-        given_up: &CancellationToken,
-    ) -> (Box<Submission>, Outcome) {
-        let outcome = self.fly(client, &submission, given_up).await;
-        (submission, outcome)
-    }
-
     async fn ask_balance(&self) -> Result<Balance, String> {
         let client = self.client().await.map_err(|error| error.to_string())?;
         let (by, never) = (Instant::now() + self.timeout, CancellationToken::new());
-        let bounds = Bounds { answer_by: by, valid_until: by, given_up: &never };
-        let why = |outcome: Outcome| outcome.detail.into_owned();
-        let mut is_second = false;
-        loop {
-            let token = self.token(client, &bounds).await.map_err(why)?;
-            let call = self.exchange.balance_call(token.as_deref()).map_err(why)?;
-            let answer = self.ask(client, &call, &bounds).await.map_err(why)?;
-            match &token {
-                Some(token) if answer.status == reqwest::StatusCode::UNAUTHORIZED && !is_second => {
-                    self.tokens.forget(token).await;
-                    is_second = true;
-                }
-                _ => return self.exchange.balance(&answer),
-            }
-        }
+        let bounds = Bounds { answer_by: by, valid_until: by, given_up: &never, most_body: MOST_BODY };
+        let call = |token: Option<&str>| self.exchange.balance_call(token);
+        let answer = self.ask_with_token(client, call, &bounds).await;
+        self.exchange.balance(&answer.map_err(|outcome| outcome.detail.into_owned())?)
     }
 }
 

@@ -12,8 +12,16 @@ mod kit;
 
 mod browser;
 mod site;
+mod visitor;
 
 mod dashboard;
+mod gate;
+mod hostile;
 mod messages;
 mod pages;
 mod sign_in;
+
+/// A value for a query or a path's part.
+fn escaped(value: &str) -> String {
+    value.bytes().map(|octet| format!("%{octet:02X}")).collect()
+}

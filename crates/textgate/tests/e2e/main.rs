@@ -22,4 +22,5 @@ mod people;
 mod priority;
 mod secrets;
 mod send;
+mod shared;
 mod tenants;
