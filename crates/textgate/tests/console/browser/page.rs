@@ -76,6 +76,11 @@ impl Browser {
         self.press(&format!("main [name=\"{name}\"][value=\"{value}\"]")).await;
     }
 
+    /// Selects an entry of a list by its value.
+    pub async fn select(&self, name: &str, value: &str) {
+        self.find(&format!("main select[name=\"{name}\"]")).await.select_by_value(value).await.unwrap();
+    }
+
     /// Presses what opens or changes something on this page.
     pub async fn press(&self, css: &str) {
         self.find(css).await.click().await.unwrap();
