@@ -77,6 +77,11 @@ impl Chart {
         (0..=intervals).map(|n| HEIGHT * n as f64 / intervals as f64).collect()
     }
 
+    /// Whether lines go over bars, and need a seam to be told from them.
+    fn is_over_bars(&self) -> bool {
+        self.bars.iter().any(|bar| !bar.parts.is_empty())
+    }
+
     fn height(&self) -> f64 {
         HEIGHT
     }

@@ -23,8 +23,19 @@ impl Histogram {
 
     /// Adds all of another one.
     pub fn add(&mut self, other: &Self) {
+        if self.buckets.is_empty() {
+            return self.buckets.clone_from(&other.buckets);
+        }
+        // Side by side: charts add up thousands.
+        let mut at = 0;
         for (bucket, count) in &other.buckets {
-            self.add_to(*bucket, *count);
+            while self.buckets.get(at).is_some_and(|(own, _)| own < bucket) {
+                at += 1;
+            }
+            match self.buckets.get_mut(at) {
+                Some((own, there)) if own == bucket => *there = there.saturating_add(*count),
+                _ => self.buckets.insert(at, (*bucket, *count)),
+            }
         }
     }
 
@@ -79,7 +90,10 @@ impl Histogram {
             if bucket >= MOST_BUCKETS {
                 break;
             }
-            histogram.add_to(bucket as u16, count);
+            match histogram.buckets.last() {
+                Some((last, _)) if u64::from(*last) >= bucket => histogram.add_to(bucket as u16, count),
+                _ => histogram.buckets.push((bucket as u16, count)),
+            }
         }
         histogram
     }

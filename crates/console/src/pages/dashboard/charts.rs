@@ -131,7 +131,8 @@ fn latency(
     let quantiles = |part: f64| series.steps.iter().map(move |step| of(step).quantile(part));
     let every = PERCENTILES.iter().flat_map(|(_, part, _)| quantiles(*part)).flatten();
     let scale = Durations::of(every);
-    let lines = PERCENTILES.iter().map(|(class, part, _)| {
+    // The median last: where they are one, it is the one to be seen.
+    let lines = PERCENTILES.iter().rev().map(|(class, part, _)| {
         let values: Vec<Option<u64>> = quantiles(*part).collect();
         Line { class, path: scale.path(&values) }
     });
