@@ -19,6 +19,7 @@ mod gate;
 mod hostile;
 mod messages;
 mod pages;
+mod phones;
 mod sign_in;
 
 /// A value for a query or a path's part.
