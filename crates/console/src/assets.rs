@@ -30,6 +30,11 @@ static ASSETS: &[Asset] = &[
         media_type: "text/javascript; charset=utf-8",
         content: include_bytes!("../static/copy.js"),
     },
+    Asset {
+        name: "live.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_bytes!("../static/live.js"),
+    },
 ];
 
 static ADDRESSES: LazyLock<Vec<String>> = LazyLock::new(|| {

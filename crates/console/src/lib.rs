@@ -7,12 +7,14 @@
 
 mod answer;
 mod assets;
+mod chart;
 mod console;
 mod cookies;
 mod field;
 mod flash;
 mod form;
 mod gate;
+mod live;
 mod nav;
 mod oidc;
 mod origin;

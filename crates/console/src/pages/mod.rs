@@ -4,9 +4,12 @@ mod account;
 mod allocation;
 mod api_keys;
 mod audit;
+mod dashboard;
 mod external;
 pub(crate) mod failure;
 mod home;
+mod message;
+mod messages;
 mod preferences;
 mod sign_in;
 mod users;
@@ -22,7 +25,10 @@ pub(crate) fn routes() -> Vec<Route> {
         preferences::routes(),
         sign_in::routes(),
         external::routes(),
+        dashboard::routes(),
         allocation::routes(),
+        messages::routes(),
+        message::routes(),
         virtual_servers::routes(),
         users::routes(),
         api_keys::routes(),
