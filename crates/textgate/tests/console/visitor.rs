@@ -96,7 +96,11 @@ impl Visitor {
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
         let location = headers.get("location").map_or("", |value| value.to_str().unwrap()).to_owned();
-        Seen { status: answer.status().as_u16(), location, headers, body: answer.text().await.unwrap() }
+        let status = answer.status().as_u16();
+        // A stream of news has no end to wait for.
+        let is_endless = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_endless { String::new() } else { answer.text().await.unwrap() };
+        Seen { status, location, headers, body }
     }
 }
 
