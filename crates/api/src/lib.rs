@@ -27,6 +27,7 @@ mod shape;
 mod stall;
 mod state;
 mod time;
+mod trial;
 mod views;
 mod virtual_servers;
 

@@ -81,6 +81,7 @@ pub(crate) fn public() -> Vec<Route> {
     let mut routes = crate::messages::routes();
     routes.extend(crate::batch::routes());
     routes.extend(crate::settings::routes());
+    routes.extend(crate::trial::routes());
     routes.extend(crate::balance::routes());
     routes.extend(crate::virtual_servers::routes());
     routes.extend(crate::credits::routes());

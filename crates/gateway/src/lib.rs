@@ -9,7 +9,10 @@ mod catalogue;
 mod fields;
 mod http;
 mod network;
+mod placeholders;
 mod plugin;
+mod preview;
+mod quote;
 mod receipt;
 mod smpp;
 mod submission;
@@ -34,6 +37,7 @@ pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, v
 pub use http::GenericHttpPlugin;
 pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
+pub use preview::{Header, HttpRequest, Pdu, PduField, Preview, PreviewError, preview};
 pub use receipt::{Inbound, Receipt, canonical_id};
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};

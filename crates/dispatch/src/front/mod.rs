@@ -11,6 +11,7 @@ mod draft;
 mod manifest;
 mod messages;
 mod names;
+mod preview;
 mod secrets;
 mod servers;
 mod settings;

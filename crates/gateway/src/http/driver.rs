@@ -1,21 +1,26 @@
 //! The loop of an HTTP gateway: as many requests at once as it has room for, outcomes handed back as they come.
 
 use super::client;
-use super::exchange::Exchange;
+use super::exchange::{Answer, Call, Exchange};
 use super::flight::Bounds;
 use super::options::Options;
+use super::preview;
 use super::token::Tokens;
+use crate::quote::{Hidden, quote};
 use crate::{
     Balance, BuildError, Callback, CallbackError, Gateway, Health, NetworkGuard, Outcome, Plan, PlanError,
-    Received, Stop, Submission, Work,
+    Preview, PreviewError, Received, Stop, Submission, Work,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use reqwest::header::AUTHORIZATION;
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 /// A gateway that speaks HTTP, by the exchange's rules.
 pub(crate) struct Driver<E> {
@@ -24,13 +29,15 @@ pub(crate) struct Driver<E> {
     pub(super) timeout: Duration,
     pub(super) proxy_host: Option<String>,
     pub(super) tokens: Tokens,
+    /// What must not be in a quotation of the provider's answer.
+    secrets: Zeroizing<Vec<String>>,
     options: Options,
     client: OnceCell<reqwest::Client>,
 }
 
 impl<E: Exchange> Driver<E> {
     /// A gateway for this exchange. Connects to nothing yet.
-    pub fn new(exchange: E, options: Options, guard: NetworkGuard) -> Self {
+    pub fn new(exchange: E, options: Options, guard: NetworkGuard, secrets: Vec<String>) -> Self {
         let proxy_host = options.proxy.as_ref().and_then(|proxy| proxy.url.host_str()).map(str::to_owned);
         Self {
             exchange,
@@ -38,6 +45,7 @@ impl<E: Exchange> Driver<E> {
             timeout: options.timeout,
             proxy_host,
             tokens: Tokens::default(),
+            secrets: Zeroizing::new(secrets),
             options,
             client: OnceCell::new(),
         }
@@ -109,6 +117,21 @@ impl<E: Exchange> Driver<E> {
         (submission, outcome)
     }
 
+    /// The provider's own words about a test message.
+    pub(super) fn quoted(
+        &self,
+        answer: &Answer,
+        submission: &Submission,
+        call: &Call,
+        token: Option<&str>,
+    ) -> Option<Box<str>> {
+        let authorization = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let credentials = authorization.and_then(|value| value.split_once(' ')).map(|(_, rest)| rest);
+        let of_call = [credentials, call.signature.as_deref(), token].into_iter().flatten();
+        let secrets = self.secrets.iter().map(String::as_str).chain(of_call).map(Cow::Borrowed).collect();
+        quote(&answer.body, &Hidden { secrets, to: submission.to, text: &submission.text })
+    }
+
     async fn ask_balance(&self) -> Result<Balance, String> {
         let client = self.client().await.map_err(|error| error.to_string())?;
         let (by, never) = (Instant::now() + self.timeout, CancellationToken::new());
@@ -133,6 +156,10 @@ impl<E: Exchange> Driver<E> {
 impl<E: Exchange> Gateway for Driver<E> {
     fn plan(&self, text: &str) -> Result<Plan, PlanError> {
         self.exchange.plan(text)
+    }
+
+    fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {
+        preview::preview(&self.exchange, submission)
     }
 
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {

@@ -75,6 +75,8 @@ pub(crate) struct Call {
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
+    /// The signature in it that was computed from a secret, where the provider wants one.
+    pub signature: Option<String>,
 }
 
 /// One HTTP answer, or as much of it as came.

@@ -67,7 +67,17 @@ impl<E: Exchange> Driver<E> {
                     self.tokens.forget(token).await;
                     is_second = true;
                 }
-                _ => return self.exchange.outcome(&answer, submission.id, self.segments(submission)),
+                _ => {
+                    let mut outcome =
+                        self.exchange.outcome(&answer, submission.id, self.segments(submission));
+                    if outcome.detail.is_empty() {
+                        outcome.detail = format!("HTTP {}", answer.status.as_u16()).into();
+                    }
+                    if submission.is_test {
+                        outcome.answer = self.quoted(&answer, submission, &call, token.as_deref());
+                    }
+                    return outcome;
+                }
             }
         }
     }

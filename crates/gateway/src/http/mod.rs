@@ -15,6 +15,7 @@ mod form;
 pub mod fuzzing;
 mod generic;
 mod options;
+mod preview;
 mod segments;
 mod status;
 mod token;

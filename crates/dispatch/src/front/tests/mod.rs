@@ -3,6 +3,7 @@
 mod keys;
 mod manifest;
 mod messages;
+mod preview;
 mod servers;
 mod settings;
 
