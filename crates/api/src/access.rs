@@ -33,9 +33,6 @@ pub(crate) struct Access {
 /// A caller of role `full`.
 pub(crate) struct FullAccess(pub(crate) Access);
 
-/// The service provider: role `full` at the root.
-pub(crate) struct RootAccess;
-
 /// A caller of role `full`, and the virtual server of `{id}` in the path: its own or one below.
 pub(crate) struct Target {
     pub(crate) access: Access,
@@ -106,19 +103,6 @@ impl FromRequestParts<Arc<Api>> for FullAccess {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ProblemDetails> {
         Access::from_request_parts(parts, api).await?.need_full().map(Self)
-    }
-}
-
-impl FromRequestParts<Arc<Api>> for RootAccess {
-    type Rejection = ProblemDetails;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ProblemDetails> {
-        let FullAccess(access) = FullAccess::from_request_parts(parts, api).await?;
-        if access.top == VsId::ROOT {
-            Ok(Self)
-        } else {
-            Err(ProblemDetails::forbidden("only the service provider's own API keys may do that"))
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! SMS credits: what a virtual server has, and what those above it give.
 
-use crate::access::{FullAccess, RootAccess, Target};
+use crate::access::{FullAccess, Target};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::messages::{limit, parameters, query};
@@ -8,7 +8,7 @@ use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::{Api, Door};
-use crate::views::{AUDIT_ENTRY, AuditShown, CREDITS, CreditsShown, LEDGER_ENTRY, LedgerShown};
+use crate::views::{CREDITS, CreditsShown, LEDGER_ENTRY, LedgerShown};
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
 use http::{StatusCode, Uri};
@@ -18,8 +18,8 @@ use textgate_gateway::Problem;
 use textgate_store::Allocation;
 
 /// Most entries of a ledger or the audit log at once, and how many where the caller does not say.
-const ENTRIES_MOST: usize = 1_000;
-const ENTRIES_DEFAULT: usize = 100;
+pub(crate) const ENTRIES_MOST: usize = 1_000;
+pub(crate) const ENTRIES_DEFAULT: usize = 100;
 
 /// More credits than anybody sends, and few enough that sums of them do not overflow.
 const CREDITS_MOST: i64 = 1_000_000_000_000;
@@ -48,16 +48,6 @@ static LEDGER: Object = Object {
     properties: &[required(
         "allocations",
         Shape::List(&Shape::Object(&LEDGER_ENTRY), ENTRIES_MOST),
-        "The entries.",
-    )],
-};
-
-static AUDIT: Object = Object {
-    name: "AuditLog",
-    about: "Changes and who made them, the newest first.",
-    properties: &[required(
-        "entries",
-        Shape::List(&Shape::Object(&AUDIT_ENTRY), ENTRIES_MOST),
         "The entries.",
     )],
 };
@@ -102,18 +92,6 @@ pub(crate) fn routes() -> Vec<Route> {
             success: Success::json(200, &LEDGER, "The allocations."),
             problems: &[ProblemType::InvalidRequest, ProblemType::NotFound, ProblemType::StoreUnavailable],
             handler: get(ledger),
-        },
-        Route {
-            method: "GET",
-            path: "/v1/audit",
-            id: "list_audit",
-            summary: "Who changed what, the newest first. Only the service provider may.",
-            access: Allowed::RootKey,
-            parameters: LIMIT,
-            body: None,
-            success: Success::json(200, &AUDIT, "The entries."),
-            problems: &[ProblemType::InvalidRequest, ProblemType::StoreUnavailable],
-            handler: get(audit),
         },
     ]
 }
@@ -163,16 +141,6 @@ async fn ledger(State(api): State<Arc<Api>>, target: Target, uri: Uri) -> Answer
     Ok(answer::json(StatusCode::OK, &LedgerList { allocations }))
 }
 
-#[derive(Serialize)]
-struct AuditList {
-    entries: Vec<AuditShown>,
-}
-
-async fn audit(State(api): State<Arc<Api>>, _: RootAccess, uri: Uri) -> Answer {
-    let entries = api.dispatch.audit(limit_of(&uri, api.door)?).await?;
-    Ok(answer::json(StatusCode::OK, &AuditList { entries: entries.into_iter().map(Into::into).collect() }))
-}
-
 fn limit_of(uri: &Uri, door: Door) -> Result<usize, ProblemDetails> {
     let mut problems = Vec::new();
     let mut most = ENTRIES_DEFAULT;
@@ -213,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_bounded() {
-        let of = |query: &str| limit_of(&format!("/v1/audit{query}").parse().unwrap(), Door::Keys).ok();
+        let of = |query: &str| limit_of(&format!("/v1/allocations{query}").parse().unwrap(), Door::Keys).ok();
         assert_eq!((of(""), of("?limit=7"), of("?limit=1000")), (Some(100), Some(7), Some(1000)));
         assert_eq!((of("?limit=1001"), of("?limit=-1"), of("?more=1")), (None, None, None));
     }

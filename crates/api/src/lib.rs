@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod api_keys;
+mod audit;
 mod balance;
 mod batch;
 mod body;
@@ -28,6 +29,7 @@ mod stall;
 mod state;
 mod time;
 mod trial;
+mod users;
 mod views;
 mod virtual_servers;
 

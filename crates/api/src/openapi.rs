@@ -76,13 +76,12 @@ fn operation(route: &Route, objects: &mut Vec<&'static Object>) -> Value {
     }
     operation["security"] = match route.access {
         Allowed::Everybody | Allowed::Control => json!([]),
-        Allowed::AnyKey | Allowed::FullKey | Allowed::RootKey => json!([{"key": []}]),
+        Allowed::AnyKey | Allowed::FullKey => json!([{"key": []}]),
     };
     operation["description"] = match route.access {
         Allowed::Everybody => "Needs no API key.".into(),
         Allowed::AnyKey => "For API keys of each role.".into(),
         Allowed::FullKey => "For API keys of role `full`.".into(),
-        Allowed::RootKey => "For API keys of role `full` of the root.".into(),
         Allowed::Control => "Only on the control socket.".into(),
     };
     operation
@@ -174,7 +173,7 @@ fn problems(route: &Route) -> Vec<ProblemType> {
     match route.access {
         Allowed::Everybody | Allowed::Control => {}
         Allowed::AnyKey => problems.extend([ProblemType::Unauthorized, ProblemType::RateLimited]),
-        Allowed::FullKey | Allowed::RootKey => {
+        Allowed::FullKey => {
             problems.extend([ProblemType::Unauthorized, ProblemType::RateLimited, ProblemType::Forbidden]);
         }
     }

@@ -32,8 +32,6 @@ pub(crate) enum Allowed {
     AnyKey,
     /// API keys of role `full`.
     FullKey,
-    /// API keys of role `full` of the root, which belongs to the service provider.
-    RootKey,
     /// Only who may open the control socket.
     Control,
 }
@@ -86,6 +84,8 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::virtual_servers::routes());
     routes.extend(crate::credits::routes());
     routes.extend(crate::api_keys::routes());
+    routes.extend(crate::users::routes());
+    routes.extend(crate::audit::routes());
     routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes
@@ -93,5 +93,7 @@ pub(crate) fn public() -> Vec<Route> {
 
 /// The routes that only the control socket has.
 pub(crate) fn control() -> Vec<Route> {
-    crate::control::routes()
+    let mut routes = crate::control::routes();
+    routes.extend(crate::audit::control_routes());
+    routes
 }

@@ -4,11 +4,12 @@
 use crate::shape::{Object, Shape, optional, required};
 use crate::time::Shown;
 use serde::Serialize;
+use serde_json::Value;
 use textgate_dispatch::{
     ApiKeyView, AttemptView, CreditsView, MessagePage, MessageView, ReceiptView, StateView, Taken,
 };
 use textgate_sms::{Kind, MessageState, OutcomeClass, ReceiptState, VsId};
-use textgate_store::{AuditEntry, LedgerEntry, Role};
+use textgate_store::{AuditEntry, Difference, LedgerEntry, Role};
 
 pub(crate) fn kinds() -> Vec<&'static str> {
     Kind::ALL.iter().map(|kind| kind.name()).collect()
@@ -362,26 +363,57 @@ impl From<ApiKeyView> for ApiKeyShown {
 /// One entry of the audit log.
 #[derive(Serialize)]
 pub(crate) struct AuditShown {
+    id: u64,
     at: Shown,
     actor: String,
     virtual_server: VsId,
     action: String,
+    before: Value,
+    after: Value,
+    hash: String,
 }
 
 pub(crate) static AUDIT_ENTRY: Object = Object {
     name: "AuditEntry",
-    about: "One change, and who made it.",
+    about: "Something that was done, and by whom.",
     properties: &[
+        required("id", COUNT, "Its number: 1, 2, 3, without gaps."),
         required("at", Shape::Time, "When."),
-        required("actor", LINE, "Who."),
-        required("virtual_server", COUNT, "Of which virtual server (its id)."),
+        required("actor", LINE, "Who: `user NAME`, `key PATH/NAME`, `control` for the command line."),
+        required("virtual_server", COUNT, "On which virtual server (its id)."),
         required("action", LINE, "What was done."),
+        optional(
+            "before",
+            Shape::Any,
+            "What was other before, by its name; null where nothing was there. Secrets are `set` or `not set`.",
+        ),
+        optional("after", Shape::Any, "The same afterwards. A secret that was replaced is `changed`."),
+        required(
+            "hash",
+            Shape::Text(64),
+            "SHA-256 over the hash of the entry before and this entry's content.",
+        ),
     ],
 };
 
+/// Octets as hexadecimal digits.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 impl From<AuditEntry> for AuditShown {
     fn from(entry: AuditEntry) -> Self {
-        Self { at: Shown(entry.at_ms), actor: entry.actor, virtual_server: entry.vs, action: entry.action }
+        let Difference { before, after } = entry.difference;
+        Self {
+            id: entry.id,
+            at: Shown(entry.at_ms),
+            actor: entry.actor,
+            virtual_server: entry.vs,
+            action: entry.action,
+            before,
+            after,
+            hash: hex(&entry.hash),
+        }
     }
 }
 
@@ -440,7 +472,9 @@ mod tests {
         fits(&LedgerShown::from(entry), &LEDGER_ENTRY);
         let key = ApiKeyView { name: "app".into(), role: Role::Send, rate: Some(1), created_ms: 0 };
         fits(&ApiKeyShown::from(key), &API_KEY);
-        let entry = AuditEntry { at_ms: 0, actor: "a".into(), vs: VsId(1), action: "x".into() };
+        let difference = Difference { before: Value::Null, after: serde_json::json!({"a": 1}) };
+        let (actor, action) = ("a".into(), "x".into());
+        let entry = AuditEntry { id: 1, at_ms: 0, actor, vs: VsId(1), action, difference, hash: [7; 32] };
         fits(&AuditShown::from(entry), &AUDIT_ENTRY);
     }
 

@@ -1,1 +1,26 @@
 //! How people come in: the web console under `/console`.
+//!
+//! Server-rendered pages on the same operations as the REST API: knows dispatch by its front and nothing below it but words.
+//! A page's address stands once, in a [table](routes) with who may use it; the [gate](gate) holds every request to it. Every form
+//! works without a script, every text stands in `texts/`.
+
+mod answer;
+mod assets;
+mod console;
+mod cookies;
+mod field;
+mod flash;
+mod form;
+mod gate;
+mod nav;
+mod origin;
+mod page;
+mod pages;
+mod pending;
+mod people;
+mod routes;
+mod text;
+mod visit;
+
+pub use console::ConsoleOptions;
+pub use routes::{Need, router, table};

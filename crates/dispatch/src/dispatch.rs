@@ -40,11 +40,22 @@ pub struct Limits {
     pub text_days: u32,
     /// How long open windows may drain on shutdown or when a gateway's settings change.
     pub drain: Duration,
+    /// How long a session of the console lasts without being used.
+    pub session_idle: Duration,
+    /// How long a session of the console lasts at most.
+    pub session_life: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { waiting: 250_000, history_days: 90, text_days: 30, drain: Duration::from_secs(5) }
+        Self {
+            waiting: 250_000,
+            history_days: 90,
+            text_days: 30,
+            drain: Duration::from_secs(5),
+            session_idle: Duration::from_secs(30 * 60),
+            session_life: Duration::from_secs(12 * 3600),
+        }
     }
 }
 
@@ -97,6 +108,11 @@ impl Dispatch {
     /// Metrics in the OpenMetrics text format.
     pub fn render_metrics(&self) -> String {
         self.engine.metrics.render(&self.engine.view.load())
+    }
+
+    /// A path as an address by which the outside reaches it; the path alone where no public address is configured.
+    pub fn outside(&self, path: &str) -> String {
+        format!("{}{path}", self.engine.environment.public_url.as_deref().unwrap_or_default())
     }
 
     /// What happens to messages from now on, for the demo and the console. Slow readers miss some.

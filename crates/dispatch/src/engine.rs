@@ -1,5 +1,6 @@
 //! What all parts of the room share: the store, the snapshot of the directory, and the way a change gets into force.
 
+use crate::accounts::{self, Accounts};
 use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ pub(crate) struct Engine {
     pub(crate) happenings: broadcast::Sender<Arc<Happening>>,
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
+    pub(crate) accounts: Accounts,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -66,6 +68,7 @@ impl Engine {
             happenings: broadcast::channel(HAPPENINGS).0,
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
+            accounts: Accounts::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -75,6 +78,7 @@ impl Engine {
         };
         let stations = engine.stations(&directory)?;
         engine.view.store(Arc::new(View::new(directory, stations)));
+        engine.load_sessions().await?;
         Ok(Arc::new(engine))
     }
 
@@ -85,6 +89,7 @@ impl Engine {
         self.runners.follow(self, &self.view.load());
         self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! is written ahead and never polled.
 
 mod accept;
+mod accounts;
 mod agenda;
 mod breaker;
 mod built;
@@ -17,6 +18,7 @@ mod flow_tests;
 mod front;
 mod lanes;
 mod metrics;
+mod people;
 mod recovery;
 mod retention;
 mod runners;
@@ -32,4 +34,5 @@ mod work;
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
 pub use front::{BalanceRefusal, CallbackRefusal};
 pub use metrics::Metrics;
+pub use people::*;
 pub use words::*;

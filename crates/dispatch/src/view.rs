@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
-use textgate_store::{Directory, SmsSettings, VirtualServer};
+use textgate_store::{Directory, SmsSettings, UserRecord, VirtualServer};
 
 /// How long a gateway may be silent where the settings do not say.
 pub(crate) const FAILOVER_AFTER_MS: u32 = 3_000;
@@ -22,6 +22,8 @@ pub(crate) struct View {
     servers: HashMap<VsId, Server>,
     by_path: HashMap<String, VsId>,
     callers: HashMap<[u8; 32], Caller>,
+    /// By name in lower case: where it stands in the directory.
+    users: HashMap<String, usize>,
     /// Every gateway that is configured, always in the same order: what happens to all of them happens in an order that repeats.
     pub(crate) stations: BTreeMap<GatewayId, Arc<Station>>,
 }
@@ -160,11 +162,14 @@ impl View {
             let caller = Caller {
                 vs: key.vs,
                 key: key.id,
-                actor: format!("key:{}/{}", at.trim_end_matches('/'), key.name),
+                actor: format!("key {}/{}", at.trim_end_matches('/'), key.name),
                 role: key.role,
                 rate: key.rate,
             };
             view.callers.insert(key.hash, caller);
+        }
+        for (place, user) in directory.users.iter().enumerate() {
+            view.users.insert(user.name.to_ascii_lowercase(), place);
         }
         view.directory = directory;
         view
@@ -199,6 +204,17 @@ impl View {
     /// The caller whose key hashes to this.
     pub(crate) fn caller(&self, hash: &[u8; 32]) -> Option<&Caller> {
         self.callers.get(hash)
+    }
+
+    /// The user of this name in lower case.
+    pub(crate) fn user_named(&self, name: &str) -> Option<&UserRecord> {
+        self.directory.users.get(*self.users.get(name)?)
+    }
+
+    /// One user.
+    pub(crate) fn user(&self, id: u32) -> Option<&UserRecord> {
+        let users = &self.directory.users;
+        users.get(users.binary_search_by_key(&id, |user| user.id).ok()?)
     }
 
     /// A virtual server and its ancestors, upwards.

@@ -334,6 +334,19 @@ pub struct VirtualServerView {
     pub credits: CreditsView,
 }
 
+/// A virtual server's place in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its number.
+    pub id: VsId,
+    /// Its own name; empty for the root.
+    pub name: String,
+    /// Names from the root down, with `/` between; `/` for the root.
+    pub path: String,
+    /// How many levels below the top that was asked for.
+    pub depth: usize,
+}
+
 /// An API key as it is shown: never with its secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct ApiKeyView {
@@ -354,7 +367,7 @@ pub struct Caller {
     pub vs: VsId,
     /// The key's number.
     pub key: u32,
-    /// For the audit log: `key:acme/app`, `control` for the control socket.
+    /// For the audit log: `key acme/app`, `control` for the control socket.
     pub actor: String,
     /// What it may do.
     pub role: Role,

@@ -1,5 +1,6 @@
-//! Everything that is not a message: virtual servers, their settings, gateways, keys and credits.
+//! Everything that is not a message: virtual servers, their settings, gateways, keys, users and credits.
 
+use crate::{Difference, NewUser, UserRecord};
 use serde::{Deserialize, Serialize};
 use textgate_sms::{GatewayId, VsId};
 
@@ -12,6 +13,8 @@ pub struct Directory {
     pub next_vs: u32,
     /// The lowest number no gateway ever had.
     pub next_gateway: u32,
+    /// The lowest number no user ever had.
+    pub next_user: u32,
     /// All virtual servers; the root is always there.
     pub virtual_servers: Vec<VirtualServer>,
     /// Settings of those that have any.
@@ -20,6 +23,8 @@ pub struct Directory {
     pub gateways: Vec<GatewayRecord>,
     /// All API keys.
     pub api_keys: Vec<ApiKeyRecord>,
+    /// All users, by number.
+    pub users: Vec<UserRecord>,
 }
 
 /// One tenant.
@@ -113,7 +118,7 @@ pub enum Change {
         /// The new name.
         name: String,
     },
-    /// Removes a virtual server without children: its settings, gateways and keys. Messages stay until pruned.
+    /// Removes a virtual server without children: its settings, gateways, keys and users. Messages stay until pruned.
     RemoveVirtualServer {
         /// Which.
         id: VsId,
@@ -126,6 +131,8 @@ pub enum Change {
         settings: SmsSettings,
         /// The gateways, primary first.
         gateways: Vec<NewGateway>,
+        /// What the audit log shows of it: settings are sealed for the store.
+        difference: Difference,
     },
     /// Adds an API key, or replaces the one of this name.
     PutApiKey(NewApiKey),
@@ -135,6 +142,13 @@ pub enum Change {
         vs: VsId,
         /// Its name.
         name: String,
+    },
+    /// Adds a user, or puts the one of this number anew. Another password, role or virtual server ends all of its sessions.
+    PutUser(NewUser),
+    /// Removes a user and its sessions.
+    RemoveUser {
+        /// Which.
+        id: u32,
     },
     /// Gives or takes credits.
     Allocate {
@@ -213,17 +227,4 @@ pub struct LedgerEntry {
     pub allocated: u64,
     /// The remark.
     pub note: String,
-}
-
-/// One change of the directory, as the audit log has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditEntry {
-    /// When (Unix time, ms).
-    pub at_ms: i64,
-    /// Who.
-    pub actor: String,
-    /// Whose.
-    pub vs: VsId,
-    /// What was done, in a sentence without secrets.
-    pub action: String,
 }

@@ -3,6 +3,7 @@
 //! Nothing else writes SQL. This room knows `sms` and nobody above it: it keeps what dispatch decided, and decides by
 //! itself only what must be decided inside the transaction (credits, idempotency).
 
+mod audit;
 mod directory;
 mod error;
 mod events;
@@ -10,10 +11,12 @@ mod message;
 mod seal;
 mod sqlite;
 mod store;
+mod user;
 
+pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 pub use directory::{
-    Allocation, ApiKeyRecord, AuditEntry, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey,
-    NewGateway, Role, SmsSettings, VirtualServer,
+    Allocation, ApiKeyRecord, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey, NewGateway,
+    Role, SmsSettings, VirtualServer,
 };
 pub use error::StoreError;
 pub use message::{
@@ -23,3 +26,4 @@ pub use message::{
 pub use seal::{Purpose, SealError, Sealer};
 pub use sqlite::{Observer, SqliteOptions, SqliteStore};
 pub use store::{Answer, CommitStats, Store};
+pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};

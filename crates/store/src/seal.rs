@@ -14,6 +14,8 @@ pub enum Purpose {
     Settings,
     /// A message that a phone sent.
     Inbound,
+    /// The secret of a user's second factor; bound to the user's number.
+    Totp,
 }
 
 /// Why something could not be unsealed.
@@ -29,7 +31,7 @@ pub enum SealError {
 
 /// Seals and unseals with XChaCha20-Poly1305 under keys derived from the key file.
 pub struct Sealer {
-    ciphers: [XChaCha20Poly1305; 3],
+    ciphers: [XChaCha20Poly1305; 4],
     mac: [u8; 32],
     prefix: [u8; 16],
     counter: AtomicU64,
@@ -42,7 +44,12 @@ impl Sealer {
         getrandom::fill(&mut prefix).map_err(|_| SealError::NoRandomness)?;
         let cipher = |label: &str| XChaCha20Poly1305::new(&Key::from(derive(master, label)));
         Ok(Self {
-            ciphers: [cipher("textgate text 1"), cipher("textgate settings 1"), cipher("textgate inbound 1")],
+            ciphers: [
+                cipher("textgate text 1"),
+                cipher("textgate settings 1"),
+                cipher("textgate inbound 1"),
+                cipher("textgate totp 1"),
+            ],
             mac: derive(master, "textgate request 1"),
             prefix,
             counter: AtomicU64::new(0),

@@ -70,8 +70,34 @@ pub trait Store: Send + Sync + 'static {
     /// Allocations given to a virtual server, the newest first.
     fn ledger(&self, vs: VsId, limit: usize) -> Answer<'_, Vec<LedgerEntry>>;
 
-    /// Who changed what, the newest first.
-    fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;
+    /// A page of the audit log: entries that fit, the newest first, older than `before`. A filter that few entries fit gets short
+    /// pages.
+    fn audit(&self, filter: AuditFilter, before: Option<u64>, limit: usize) -> Answer<'_, AuditPage>;
+
+    /// Verifies at most `limit` entries of the audit log after this place: that each is as it was written, in its order, without gaps.
+    fn verify_audit(&self, from: AuditPoint, limit: usize) -> Answer<'_, AuditCheck>;
+
+    /// Adds entries to the audit log. Need not be awaited.
+    fn note(&self, notes: Vec<AuditNote>) -> Answer<'static, ()>;
+
+    /// All sessions that have not been ended.
+    fn sessions(&self) -> Answer<'_, Vec<SessionRecord>>;
+
+    /// Begins a session, and notes it. Answers whether it did: not where the one-time code's step, or a later one, was used
+    /// before, nor where the user went or its sessions were ended meanwhile.
+    fn begin_session(&self, new: NewSession) -> Answer<'_, bool>;
+
+    /// Uses up a one-time code's time step. Answers whether it, and every later one, was unused.
+    fn use_totp_step(&self, user: u32, step: u64) -> Answer<'_, bool>;
+
+    /// Writes when sessions were last used (Unix time, ms). Need not be awaited.
+    fn touch_sessions(&self, seen: Vec<(SessionId, i64)>) -> Answer<'static, ()>;
+
+    /// Ends a session, and notes it where it was there. Answers whether it was.
+    fn end_session(&self, id: SessionId, note: AuditNote) -> Answer<'_, bool>;
+
+    /// Ends sessions that were last used, or began, before these times (Unix time, ms). Answers how many.
+    fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize>;
 
     /// The newest id in the store: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;

@@ -26,6 +26,10 @@ pub(crate) struct Config {
     pub(crate) metrics: bool,
     /// The address by which the outside reaches the API, without a slash at its end; providers report there.
     pub(crate) public_url: Option<String>,
+    /// Proxies in front of the server, whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: Vec<IpNet>,
+    /// Whether the console is served.
+    pub(crate) console: bool,
     /// A folder with providers' files of this installation's own.
     pub(crate) catalogue_dir: Option<PathBuf>,
     /// Special ranges that gateways may connect to all the same.
@@ -90,6 +94,7 @@ struct File {
     key_file: Option<PathBuf>,
     catalogue_dir: Option<PathBuf>,
     http: Http,
+    console: Console,
     network: Network,
     log: Log,
     limits: Bounds,
@@ -101,6 +106,13 @@ struct Http {
     listen: SocketAddr,
     metrics: bool,
     public_url: Option<String>,
+    trusted_proxies: Vec<IpNet>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Console {
+    enabled: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,7 +123,13 @@ struct Network {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: LISTEN, metrics: true, public_url: None }
+        Self { listen: LISTEN, metrics: true, public_url: None, trusted_proxies: Vec::new() }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 
@@ -178,6 +196,8 @@ impl Config {
             listen,
             metrics: file.http.metrics,
             public_url: public_url.as_deref().map(public).transpose()?,
+            proxies: file.http.trusted_proxies,
+            console: file.console.enabled,
             catalogue_dir,
             allow,
             log,
@@ -224,6 +244,7 @@ impl Bounds {
             history_days: self.history_days,
             text_days: self.text_days,
             drain: self.drain(),
+            ..Limits::default()
         }
     }
 
@@ -342,6 +363,7 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/home/me/.local/share/textgate"));
         assert_eq!(config.key_file, Path::new("/home/me/.local/share/textgate/key"));
         assert_eq!((config.allow.len(), config.log.format), (0, LogFormat::Text));
+        assert_eq!((config.proxies.len(), config.console), (0, true));
         assert_eq!(config.bounds.limits().waiting, Limits::default().waiting);
     }
 
@@ -357,6 +379,9 @@ mod tests {
             listen = "[::1]:0"
             metrics = false
             public_url = "https://sms.example.com/gate/"
+            trusted_proxies = ["10.1.2.3/32"]
+            [console]
+            enabled = false
             [network]
             allow = ["127.0.0.0/8", "fd00::/8"]
             [log]
@@ -376,6 +401,7 @@ mod tests {
         assert_eq!((config.listen.port(), config.metrics, config.allow.len()), (0, false, 2));
         assert_eq!(config.public_url.as_deref(), Some("https://sms.example.com/gate"));
         assert_eq!(config.catalogue_dir.as_deref(), Some(Path::new("/etc/textgate/catalogue")));
+        assert_eq!((config.proxies.len(), config.console), (1, false));
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
         let limits = config.bounds.limits();
         assert_eq!((limits.waiting, limits.text_days, limits.drain), (10, 0, Duration::from_secs(2)));

@@ -1,4 +1,4 @@
-//! A running server: the engine, the API's listener and the control socket, started and stopped in order.
+//! A running server: the engine, the listener of API and console, and the control socket, started and stopped in order.
 
 use crate::config::Config;
 use crate::control_socket::{self, ControlSocket};
@@ -7,6 +7,7 @@ use crate::rooms;
 use std::net::SocketAddr;
 use std::time::Duration;
 use textgate_api::{ApiOptions, HttpLimits, control_router, router, serve, serve_unix};
+use textgate_console::ConsoleOptions;
 use textgate_dispatch::Dispatch;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -46,10 +47,15 @@ impl Server {
         };
         let stop = CancellationToken::new();
         let drain = config.bounds.drain();
-        let api = router(dispatch.clone(), ApiOptions { metrics: config.metrics, ..ApiOptions::default() });
+        let mut public =
+            router(dispatch.clone(), ApiOptions { metrics: config.metrics, ..ApiOptions::default() });
+        if config.console {
+            let options = ConsoleOptions { proxies: config.proxies.clone() };
+            public = public.merge(textgate_console::router(dispatch.clone(), options));
+        }
         let bounds = HttpLimits { connections: config.bounds.connections(), ..HttpLimits::default() };
         let listeners = [
-            tokio::spawn(serve(tcp, api, bounds, stop.clone(), drain)),
+            tokio::spawn(serve(tcp, public, bounds, stop.clone(), drain)),
             tokio::spawn(serve_unix(
                 control,
                 control_router(dispatch.clone()),

@@ -1,10 +1,10 @@
 //! API keys: who may come in. A secret is kept as its hash only, and told once.
 
 use super::{names, server};
+use crate::accounts::tokens;
 use crate::dispatch::Dispatch;
 use crate::view::View;
 use crate::words::{ApiKeyView, Caller, DirectoryError};
-use sha2::{Digest, Sha256};
 use textgate_gateway::Problem;
 use textgate_sms::VsId;
 use textgate_store::{ApiKeyRecord, Change, NewApiKey, Role};
@@ -139,24 +139,12 @@ pub(super) fn problems_of(name: &str, secret: Option<&str>, rate: Option<u32>) -
 
 /// A new secret: `tg_`, and random letters and digits.
 pub(super) fn generate() -> Result<String, DirectoryError> {
-    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut secret = String::with_capacity(3 + GENERATED);
-    secret.push_str("tg_");
-    while secret.len() < 3 + GENERATED {
-        let mut random = [0u8; 64];
-        getrandom::fill(&mut random).map_err(|_| {
-            DirectoryError::StoreUnavailable("the system's random number generator failed".into())
-        })?;
-        // Six bits each; the two values beyond the alphabet are thrown away, so that all characters are equally likely.
-        let characters = random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
-        secret.extend(characters.map(|c| char::from(*c)).take(3 + GENERATED - secret.len()));
-    }
-    Ok(secret)
+    Ok(format!("tg_{}", tokens::random(tokens::ALPHANUMERIC, GENERATED)?))
 }
 
 /// What is kept of a secret.
 pub(super) fn hash(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
+    tokens::hash(secret)
 }
 
 #[cfg(test)]

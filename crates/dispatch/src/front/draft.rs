@@ -1,5 +1,6 @@
 //! SMS settings on their way in: what is there, what is asked for, everything that is wrong with it, and the change it makes.
 
+use super::difference::{self, Gateway};
 use super::{names, secrets};
 use crate::built::Built;
 use crate::engine::Engine;
@@ -11,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use textgate_gateway::{Plugins, Problem};
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
-use textgate_store::{Change, NewGateway};
+use textgate_store::{Change, Difference, NewGateway};
 
 /// Most gateways of one virtual server.
 pub(super) const MOST_GATEWAYS: usize = 8;
@@ -183,8 +184,29 @@ impl Draft {
         found
     }
 
+    /// The same for the audit log.
+    fn difference(&self, engine: &Engine, current: &Current) -> Difference {
+        let after: Vec<Value> = self.gateways.iter().map(|gateway| gateway.settings.to_json()).collect();
+        let after: Vec<Gateway<'_>> = std::iter::zip(&self.gateways, &after)
+            .map(|(to, settings)| Gateway { name: &to.name, plugin: &to.plugin, settings })
+            .collect();
+        let before = current.gateways.iter().map(|gateway| {
+            let Built { name, plugin, settings, .. } = &*gateway.built;
+            Gateway { name, plugin, settings }
+        });
+        let before: Vec<Gateway<'_>> = before.collect();
+        difference::of_settings(&engine.plugins, (&current.settings, &before), (&self.settings, &after))
+    }
+
     /// The change that puts them. New gateways take their numbers from `next_gateway` on.
-    pub(super) fn into_change(self, engine: &Engine, vs: VsId, next_gateway: &mut u32) -> Change {
+    pub(super) fn into_change(
+        self,
+        engine: &Engine,
+        vs: VsId,
+        current: &Current,
+        next_gateway: &mut u32,
+    ) -> Change {
+        let difference = self.difference(engine, current);
         let gateway = |draft: DraftGateway| {
             let id = draft.id.unwrap_or_else(|| {
                 let id = GatewayId(*next_gateway);
@@ -195,7 +217,7 @@ impl Draft {
             NewGateway { id, name: draft.name, plugin: draft.plugin, sealed_settings }
         };
         let gateways = self.gateways.into_iter().map(gateway).collect();
-        Change::PutSmsSettings { vs, settings: self.settings.to_record(), gateways }
+        Change::PutSmsSettings { vs, settings: self.settings.to_record(), gateways, difference }
     }
 }
 

@@ -235,7 +235,7 @@ impl<'a> Plan<'a> {
             Ok(draft) => {
                 let differences = draft.differences(&current);
                 if !differences.is_empty() {
-                    let change = draft.into_change(self.engine, vs, &mut self.next_gateway);
+                    let change = draft.into_change(self.engine, vs, &current, &mut self.next_gateway);
                     self.change(path, &format!("SMS settings: {}", differences.join(", ")), change);
                 }
             }

@@ -3,10 +3,13 @@
 //! Ids that come in here are already authorised by whoever asks, but for [`Dispatch::find`], which shows nothing of what
 //! is outside.
 
+mod account;
 mod api_keys;
+mod audit;
 mod balance;
 mod callbacks;
 mod credits;
+mod difference;
 mod draft;
 mod manifest;
 mod messages;
@@ -15,8 +18,10 @@ mod preview;
 mod secrets;
 mod servers;
 mod settings;
+mod sign_in;
 #[cfg(test)]
 mod tests;
+mod users;
 
 pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;
@@ -27,20 +32,11 @@ use crate::words::DirectoryError;
 use std::path::PathBuf;
 use textgate_gateway::Problem;
 use textgate_sms::VsId;
-use textgate_store::AuditEntry;
 
 /// Most entries of a list that is not paged.
 const ENTRIES_MOST: usize = 1_000;
 
 impl Dispatch {
-    /// Who changed what, the newest first; at most 1,000.
-    ///
-    /// # Errors
-    /// [`DirectoryError::StoreUnavailable`].
-    pub async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, DirectoryError> {
-        Ok(self.engine.store.audit(limit.min(ENTRIES_MOST)).await?)
-    }
-
     /// Writes a complete copy of the store to a new file, while everything goes on.
     ///
     /// # Errors

@@ -92,7 +92,7 @@ fn is_blank(value: Option<&Value>) -> bool {
 }
 
 /// As the fields' validation reads a flag.
-fn is_password(entry: &Value) -> bool {
+pub(super) fn is_password(entry: &Value) -> bool {
     match &entry["is_password"] {
         Value::Bool(is) => *is,
         Value::String(text) => ["true", "yes"].iter().any(|yes| text.eq_ignore_ascii_case(yes)),
@@ -100,7 +100,7 @@ fn is_password(entry: &Value) -> bool {
     }
 }
 
-fn name_of(entry: &Value) -> String {
+pub(super) fn name_of(entry: &Value) -> String {
     match &entry["name"] {
         Value::String(name) => name.clone(),
         Value::Number(number) => number.to_string(),

@@ -3,7 +3,7 @@
 use super::{invalid, names, server};
 use crate::dispatch::Dispatch;
 use crate::view::{Server, View};
-use crate::words::{CreditsView, DirectoryError, VirtualServerView};
+use crate::words::{Branch, CreditsView, DirectoryError, VirtualServerView};
 use std::collections::HashMap;
 use textgate_sms::VsId;
 use textgate_store::Change;
@@ -49,6 +49,30 @@ impl Dispatch {
             .collect();
         found.sort_by(|a, b| names_of(&a.path).cmp(names_of(&b.path)));
         Ok(found)
+    }
+
+    /// The tree from `top` on, each virtual server before its children, and siblings by name; and whether some were left out. Where
+    /// there are more than `most`: only the way from `top` to `at`, and what is directly below `at`. Asks no store.
+    pub fn branches(&self, top: VsId, at: VsId, most: usize) -> (Vec<Branch>, bool) {
+        let view = self.engine.view.load();
+        let within = |server: &&Server| view.is_within(server.id, top);
+        let mut found: Vec<&Server> = view.servers().filter(within).take(most + 1).collect();
+        let is_cut = found.len() > most;
+        if is_cut {
+            let way: Vec<VsId> = view.up(at).map(|server| server.id).collect();
+            let is_near = |server: &&Server| way.contains(&server.id) || server.parent == Some(at);
+            found = view.servers().filter(within).filter(is_near).take(most).collect();
+        }
+        found.sort_by(|a, b| names_of(&a.path).cmp(names_of(&b.path)));
+        let depth = |server: &Server| names_of(&server.path).count();
+        let top_depth = found.first().map_or(0, |top| depth(top));
+        let branch = |server: &Server| Branch {
+            id: server.id,
+            name: server.name.clone(),
+            path: server.path.clone(),
+            depth: depth(server).saturating_sub(top_depth),
+        };
+        (found.into_iter().map(branch).collect(), is_cut)
     }
 
     /// Makes a virtual server. It is in mode Default, without SMS credits.

@@ -61,7 +61,7 @@ impl Dispatch {
                     return Ok((Vec::new(), ()));
                 }
                 let mut next_gateway = view.directory.next_gateway;
-                Ok((vec![draft.into_change(engine, vs, &mut next_gateway)], ()))
+                Ok((vec![draft.into_change(engine, vs, &current, &mut next_gateway)], ()))
             })
             .await?;
         self.shown(&view, vs).await

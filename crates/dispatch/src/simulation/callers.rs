@@ -10,7 +10,7 @@ use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use textgate_sms::{GatewayId, VsId};
-use textgate_store::{Change, NewGateway};
+use textgate_store::{Change, Difference, NewGateway};
 use tokio::time::sleep;
 
 /// Sends these messages.
@@ -140,7 +140,15 @@ pub(super) async fn put(
             NewGateway { id, name, plugin: "model".into(), sealed_settings: engine.seal_settings(id, &valid) }
         };
         let gateways = slots.iter().map(gateway).collect();
-        Ok((vec![Change::PutSmsSettings { vs, settings: settings.to_record(), gateways }], ()))
+        Ok((
+            vec![Change::PutSmsSettings {
+                vs,
+                settings: settings.to_record(),
+                gateways,
+                difference: Difference::default(),
+            }],
+            (),
+        ))
     };
     let changed = engine.change("model", decide).await;
     world.note(|| format!("settings of {vs}: {}", if changed.is_ok() { "in force" } else { "refused" }));

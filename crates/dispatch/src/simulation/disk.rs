@@ -221,7 +221,7 @@ impl Disk {
         let directory = &mut self.directory;
         for change in changes {
             match change {
-                Change::PutSmsSettings { vs, settings, gateways } => {
+                Change::PutSmsSettings { vs, settings, gateways, .. } => {
                     directory.sms_settings.retain(|(of, _)| *of != vs);
                     directory.sms_settings.push((vs, settings));
                     directory.gateways.retain(|gateway| gateway.vs != vs);

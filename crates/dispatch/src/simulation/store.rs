@@ -272,8 +272,40 @@ impl Store for ModelStore {
         self.read(|_| Vec::new())
     }
 
-    fn audit(&self, _: usize) -> Answer<'_, Vec<AuditEntry>> {
-        self.read(|_| Vec::new())
+    fn audit(&self, _: AuditFilter, _: Option<u64>, _: usize) -> Answer<'_, AuditPage> {
+        self.read(move |_| AuditPage { entries: Vec::new(), next: None })
+    }
+
+    fn verify_audit(&self, at: AuditPoint, _: usize) -> Answer<'_, AuditCheck> {
+        self.read(move |_| AuditCheck { at, broken: None, is_end: true })
+    }
+
+    fn note(&self, _: Vec<AuditNote>) -> Answer<'static, ()> {
+        self.read(move |_| ())
+    }
+
+    fn sessions(&self) -> Answer<'_, Vec<SessionRecord>> {
+        self.read(move |_| Vec::new())
+    }
+
+    fn begin_session(&self, _: NewSession) -> Answer<'_, bool> {
+        self.read(move |_| false)
+    }
+
+    fn use_totp_step(&self, _: u32, _: u64) -> Answer<'_, bool> {
+        self.read(move |_| false)
+    }
+
+    fn touch_sessions(&self, _: Vec<(SessionId, i64)>) -> Answer<'static, ()> {
+        self.read(move |_| ())
+    }
+
+    fn end_session(&self, _: SessionId, _: AuditNote) -> Answer<'_, bool> {
+        self.read(move |_| false)
+    }
+
+    fn expire_sessions(&self, _: i64, _: i64) -> Answer<'_, usize> {
+        self.read(move |_| 0)
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

@@ -187,7 +187,7 @@ impl Store for MemoryStore {
     fn change(&self, _: String, _: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
         let mut directory = self.directory.lock().unwrap();
         for change in changes {
-            let Change::PutSmsSettings { vs, settings, gateways } = change else { continue };
+            let Change::PutSmsSettings { vs, settings, gateways, .. } = change else { continue };
             directory.sms_settings = vec![(vs, settings)];
             let record = |(position, new): (usize, NewGateway)| GatewayRecord {
                 id: new.id,
@@ -214,8 +214,40 @@ impl Store for MemoryStore {
         answer(Ok(Vec::new()))
     }
 
-    fn audit(&self, _: usize) -> Answer<'_, Vec<AuditEntry>> {
+    fn audit(&self, _: AuditFilter, _: Option<u64>, _: usize) -> Answer<'_, AuditPage> {
+        answer(Ok(AuditPage { entries: Vec::new(), next: None }))
+    }
+
+    fn verify_audit(&self, at: AuditPoint, _: usize) -> Answer<'_, AuditCheck> {
+        answer(Ok(AuditCheck { at, broken: None, is_end: true }))
+    }
+
+    fn note(&self, _: Vec<AuditNote>) -> Answer<'static, ()> {
+        answer(Ok(()))
+    }
+
+    fn sessions(&self) -> Answer<'_, Vec<SessionRecord>> {
         answer(Ok(Vec::new()))
+    }
+
+    fn begin_session(&self, _: NewSession) -> Answer<'_, bool> {
+        answer(Ok(false))
+    }
+
+    fn use_totp_step(&self, _: u32, _: u64) -> Answer<'_, bool> {
+        answer(Ok(false))
+    }
+
+    fn touch_sessions(&self, _: Vec<(SessionId, i64)>) -> Answer<'static, ()> {
+        answer(Ok(()))
+    }
+
+    fn end_session(&self, _: SessionId, _: AuditNote) -> Answer<'_, bool> {
+        answer(Ok(false))
+    }
+
+    fn expire_sessions(&self, _: i64, _: i64) -> Answer<'_, usize> {
+        answer(Ok(0))
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use textgate_gateway::{Environment, Overwrite, Plugins, Routing, Submission};
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, VsId};
-use textgate_store::{Change, Directory, NewGateway, Sealer, Store, VirtualServer};
+use textgate_store::{Change, Difference, Directory, NewGateway, Sealer, Store, VirtualServer};
 
 /// A message on its way, valid for a minute.
 pub(crate) fn submission(id: u64, kind: Kind) -> Box<Submission> {
@@ -84,7 +84,12 @@ impl Bench {
             NewGateway { id, name: (*key).to_owned(), plugin: "scripted".into(), sealed_settings }
         };
         let gateways = keys.iter().map(gateway).collect();
-        let change = Change::PutSmsSettings { vs: VsId::ROOT, settings: settings.to_record(), gateways };
+        let change = Change::PutSmsSettings {
+            vs: VsId::ROOT,
+            settings: settings.to_record(),
+            gateways,
+            difference: Difference::default(),
+        };
         engine.change("test", |_| Ok((vec![change], ()))).await.unwrap();
     }
 

@@ -1,10 +1,15 @@
 //! Changes of the directory, checked against what is there and written with a sentence for the audit log.
 
+use super::audit;
 use super::command::Failure;
-use super::entries::{number, role_code};
+use super::entries::{number, role_code, role_of};
 use super::session::Session;
-use crate::{Allocation, Change, NewApiKey, NewGateway, SmsSettings, StoreError};
+use super::users::{self, ancestry};
+use crate::{
+    Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
+};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
 use textgate_sms::VsId;
 
 /// Who makes which changes when.
@@ -20,10 +25,15 @@ pub(super) fn change(session: &mut Session<'_>, changes: &Changes) -> Result<(),
     session.in_savepoint(|session| {
         let connection = session.connection;
         for change in &changes.changes {
-            let (vs, action) = make(connection, changes, change)?;
-            connection
-                .prepare_cached("INSERT INTO audit (at_ms, actor, vs, action) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![changes.at_ms, changes.actor, vs.0, action])?;
+            // One that is to be removed has its place in the tree before, one that is to be made afterwards.
+            let removed = match change {
+                Change::RemoveVirtualServer { id } => Some(ancestry(connection, *id)?),
+                _ => None,
+            };
+            let Made { vs, action, difference } = make(connection, changes, change)?;
+            let scope = removed.map_or_else(|| ancestry(connection, vs), Ok)?;
+            let note = AuditNote { at_ms: changes.at_ms, actor: changes.actor.clone(), vs, action };
+            audit::append(connection, &note, &scope, &difference)?;
         }
         if !changes.changes.is_empty() {
             set_number(connection, "version", number(connection, "version")? + 1)?;
@@ -32,24 +42,50 @@ pub(super) fn change(session: &mut Session<'_>, changes: &Changes) -> Result<(),
     })
 }
 
-fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<(VsId, String), Failure> {
-    match change {
-        Change::AddVirtualServer { id, parent, name } => {
-            add_virtual_server(connection, changes.at_ms, *id, *parent, name).map(|action| (*id, action))
-        }
-        Change::RenameVirtualServer { id, name } => rename(connection, *id, name).map(|action| (*id, action)),
-        Change::RemoveVirtualServer { id } => remove(connection, *id).map(|action| (*id, action)),
-        Change::PutSmsSettings { vs, settings, gateways } => {
-            put_settings(connection, *vs, settings, gateways).map(|action| (*vs, action))
-        }
-        Change::PutApiKey(key) => put_api_key(connection, changes.at_ms, key).map(|action| (key.vs, action)),
-        Change::RemoveApiKey { vs, name } => {
-            remove_api_key(connection, *vs, name).map(|action| (*vs, action))
-        }
-        Change::Allocate { vs, allocation, note } => {
-            allocate(connection, changes, *vs, *allocation, note).map(|action| (*vs, action))
-        }
+/// What a change did, for the audit log.
+struct Made {
+    vs: VsId,
+    action: String,
+    difference: Difference,
+}
+
+impl Made {
+    fn new(vs: VsId, (action, difference): (String, Difference)) -> Self {
+        Self { vs, action, difference }
     }
+}
+
+fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<Made, Failure> {
+    let at_ms = changes.at_ms;
+    Ok(match change {
+        Change::AddVirtualServer { id, parent, name } => {
+            Made::new(*id, add_virtual_server(connection, at_ms, *id, *parent, name)?)
+        }
+        Change::RenameVirtualServer { id, name } => Made::new(*id, rename(connection, *id, name)?),
+        Change::RemoveVirtualServer { id } => Made::new(*id, remove(connection, *id)?),
+        Change::PutSmsSettings { vs, settings, gateways, difference } => {
+            let action = put_settings(connection, *vs, settings, gateways)?;
+            Made::new(*vs, (action, difference.clone()))
+        }
+        Change::PutApiKey(key) => Made::new(key.vs, put_api_key(connection, at_ms, key)?),
+        Change::RemoveApiKey { vs, name } => Made::new(*vs, remove_api_key(connection, *vs, name)?),
+        Change::PutUser(user) => {
+            virtual_server(connection, user.vs)?;
+            Made::new(user.vs, users::put(connection, at_ms, user)?)
+        }
+        Change::RemoveUser { id } => match users::one(connection, *id)? {
+            Some(user) => Made::new(user.vs, users::remove(connection, &user)?),
+            None => return conflict(format!("there is no user {id}: it was removed, or never made")),
+        },
+        Change::Allocate { vs, allocation, note } => {
+            Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
+        }
+    })
+}
+
+/// What a change of a few values shows.
+fn from_to(before: Value, after: Value) -> Difference {
+    Difference { before, after }
 }
 
 fn conflict<T>(message: String) -> Result<T, Failure> {
@@ -98,7 +134,7 @@ fn add_virtual_server(
     id: VsId,
     parent: VsId,
     name: &str,
-) -> Result<String, Failure> {
+) -> Result<(String, Difference), Failure> {
     let (_, parent_name) = virtual_server(connection, parent)?;
     check_name(connection, parent.0, name, id)?;
     if i64::from(id.0) < number(connection, "next_vs")? {
@@ -108,10 +144,11 @@ fn add_virtual_server(
         .prepare_cached("INSERT INTO virtual_server (id, parent, name, created_ms) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![id.0, parent.0, name, at_ms])?;
     set_number(connection, "next_vs", i64::from(id.0) + 1)?;
-    Ok(format!("added virtual server \"{name}\" below {}", called(&parent_name)))
+    let difference = from_to(Value::Null, json!({"name": name, "parent": parent.0}));
+    Ok((format!("added virtual server \"{name}\" below {}", called(&parent_name)), difference))
 }
 
-fn rename(connection: &Connection, id: VsId, name: &str) -> Result<String, Failure> {
+fn rename(connection: &Connection, id: VsId, name: &str) -> Result<(String, Difference), Failure> {
     let (parent, old) = virtual_server(connection, id)?;
     let Some(parent) = parent else {
         return conflict("the root has no name: rename one below it".to_owned());
@@ -120,10 +157,11 @@ fn rename(connection: &Connection, id: VsId, name: &str) -> Result<String, Failu
     connection
         .prepare_cached("UPDATE virtual_server SET name = ?2 WHERE id = ?1")?
         .execute(params![id.0, name])?;
-    Ok(format!("renamed virtual server \"{old}\" to \"{name}\""))
+    let difference = from_to(json!({"name": old}), json!({"name": name}));
+    Ok((format!("renamed virtual server \"{old}\" to \"{name}\""), difference))
 }
 
-fn remove(connection: &Connection, id: VsId) -> Result<String, Failure> {
+fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Failure> {
     let (parent, name) = virtual_server(connection, id)?;
     if parent.is_none() {
         return conflict("the root cannot be removed".to_owned());
@@ -138,11 +176,14 @@ fn remove(connection: &Connection, id: VsId) -> Result<String, Failure> {
         "DELETE FROM sms_settings WHERE vs = ?1",
         "DELETE FROM api_key WHERE vs = ?1",
         "DELETE FROM credits WHERE vs = ?1",
+        "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",
+        "DELETE FROM user WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.0])?;
     }
-    Ok(format!("removed virtual server \"{name}\""))
+    let difference = from_to(json!({"name": name, "parent": parent}), Value::Null);
+    Ok((format!("removed virtual server \"{name}\""), difference))
 }
 
 fn put_settings(
@@ -205,13 +246,14 @@ fn put_settings(
     Ok(format!("put the SMS settings of {}: mode {mode}, gateways {names}", called(&vs_name)))
 }
 
-fn put_api_key(connection: &Connection, at_ms: i64, key: &NewApiKey) -> Result<String, Failure> {
+fn put_api_key(
+    connection: &Connection,
+    at_ms: i64,
+    key: &NewApiKey,
+) -> Result<(String, Difference), Failure> {
     let (_, vs_name) = virtual_server(connection, key.vs)?;
-    let before: Option<(u32, [u8; 32], i64)> = connection
-        .prepare_cached("SELECT id, hash, created_ms FROM api_key WHERE vs = ?1 AND name = ?2")?
-        .query_row(params![key.vs.0, key.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let own = before.map_or(0, |(id, ..)| id);
+    let before = api_key(connection, key.vs, &key.name)?;
+    let own = before.as_ref().map_or(0, |before| before.id);
     let is_taken = connection
         .prepare_cached("SELECT 1 FROM api_key WHERE hash = ?1 AND id <> ?2")?
         .exists(params![key.hash, own])?;
@@ -222,8 +264,9 @@ fn put_api_key(connection: &Connection, at_ms: i64, key: &NewApiKey) -> Result<S
         ));
     }
     // The same secret is the same key, whatever else changed.
-    let (id, created_ms) = match before {
-        Some((id, hash, created_ms)) => (i64::from(id), if hash == key.hash { created_ms } else { at_ms }),
+    let is_same_secret = before.as_ref().is_some_and(|before| before.hash == key.hash);
+    let (id, created_ms) = match &before {
+        Some(before) => (i64::from(before.id), if is_same_secret { before.created_ms } else { at_ms }),
         None => {
             let id = number(connection, "next_api_key")?;
             set_number(connection, "next_api_key", id + 1)?;
@@ -234,18 +277,45 @@ fn put_api_key(connection: &Connection, at_ms: i64, key: &NewApiKey) -> Result<S
         .prepare_cached("INSERT OR REPLACE INTO api_key VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![id, key.vs.0, key.name, key.hash, role_code(key.role), key.rate, created_ms])?;
     let verb = if before.is_some() { "replaced" } else { "added" };
-    Ok(format!("{verb} API key \"{}\" of {}", key.name, called(&vs_name)))
+    let mut after = shown_key(key.role, key.rate);
+    if before.is_some() && !is_same_secret {
+        after["secret"] = json!("changed");
+    }
+    let difference = from_to(before.map_or(Value::Null, |before| shown_key(before.role, before.rate)), after);
+    Ok((format!("{verb} API key \"{}\" of {}", key.name, called(&vs_name)), difference))
 }
 
-fn remove_api_key(connection: &Connection, vs: VsId, name: &str) -> Result<String, Failure> {
+/// An API key as it is stored.
+struct StoredKey {
+    id: u32,
+    hash: [u8; 32],
+    role: Role,
+    rate: Option<u32>,
+    created_ms: i64,
+}
+
+fn api_key(connection: &Connection, vs: VsId, name: &str) -> rusqlite::Result<Option<StoredKey>> {
+    connection
+        .prepare_cached("SELECT id, hash, role, rate, created_ms FROM api_key WHERE vs = ?1 AND name = ?2")?
+        .query_row(params![vs.0, name], |row| {
+            let (id, hash, role) = (row.get(0)?, row.get(1)?, role_of(row.get(2)?));
+            Ok(StoredKey { id, hash, role, rate: row.get(3)?, created_ms: row.get(4)? })
+        })
+        .optional()
+}
+
+fn shown_key(role: Role, rate: Option<u32>) -> Value {
+    json!({"role": role, "rate": rate, "secret": "set"})
+}
+
+fn remove_api_key(connection: &Connection, vs: VsId, name: &str) -> Result<(String, Difference), Failure> {
     let (_, vs_name) = virtual_server(connection, vs)?;
-    let gone = connection
-        .prepare_cached("DELETE FROM api_key WHERE vs = ?1 AND name = ?2")?
-        .execute(params![vs.0, name])?;
-    if gone == 0 {
+    let Some(before) = api_key(connection, vs, name)? else {
         return conflict(format!("{} has no API key \"{name}\"", called(&vs_name)));
-    }
-    Ok(format!("removed API key \"{name}\" of {}", called(&vs_name)))
+    };
+    connection.prepare_cached("DELETE FROM api_key WHERE id = ?1")?.execute([before.id])?;
+    let difference = from_to(shown_key(before.role, before.rate), Value::Null);
+    Ok((format!("removed API key \"{name}\" of {}", called(&vs_name)), difference))
 }
 
 fn allocate(
@@ -254,7 +324,7 @@ fn allocate(
     vs: VsId,
     allocation: Allocation,
     note: &str,
-) -> Result<String, Failure> {
+) -> Result<(String, Difference), Failure> {
     let (_, vs_name) = virtual_server(connection, vs)?;
     let (before, used): (i64, i64) = connection
         .prepare_cached("SELECT allocated, used FROM credits WHERE vs = ?1")?
@@ -282,5 +352,6 @@ fn allocate(
             "INSERT INTO ledger (vs, at_ms, actor, change, allocated, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![vs.0, changes.at_ms, changes.actor, after - before, after, note])?;
-    Ok(format!("changed the allocation of {} by {:+} to {after}", called(&vs_name), after - before))
+    let action = format!("changed the allocation of {} by {:+} to {after}", called(&vs_name), after - before);
+    Ok((action, from_to(json!({"allocated": before}), json!({"allocated": after}))))
 }

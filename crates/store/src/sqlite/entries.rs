@@ -1,9 +1,7 @@
-//! Reading everything but messages: the directory, credits, the ledger, the audit log.
+//! Reading everything but messages: the directory, credits, the ledger.
 
-use crate::{
-    ApiKeyRecord, AuditEntry, Credits, Directory, GatewayRecord, LedgerEntry, Role, SmsSettings,
-    VirtualServer,
-};
+use super::users;
+use crate::{ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, Role, SmsSettings, VirtualServer};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{GatewayId, VsId};
 
@@ -27,6 +25,8 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         version: number(&transaction, "version")? as u64,
         next_vs: number(&transaction, "next_vs")? as u32,
         next_gateway: number(&transaction, "next_gateway")? as u32,
+        next_user: number(&transaction, "next_user")? as u32,
+        users: users::all(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",
@@ -67,7 +67,7 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
                     vs: VsId(row.get(1)?),
                     name: row.get(2)?,
                     hash: row.get(3)?,
-                    role: if row.get::<_, u8>(4)? == ROLE_FULL { Role::Full } else { Role::Send },
+                    role: role_of(row.get(4)?),
                     rate: row.get(5)?,
                     created_ms: row.get(6)?,
                 })
@@ -84,6 +84,11 @@ pub(super) fn role_code(role: Role) -> u8 {
         Role::Full => ROLE_FULL,
         Role::Send => 1,
     }
+}
+
+/// The role of a stored number.
+pub(super) fn role_of(code: u8) -> Role {
+    if code == ROLE_FULL { Role::Full } else { Role::Send }
 }
 
 /// One of the counters.
@@ -131,21 +136,6 @@ pub(super) fn ledger(connection: &Connection, vs: VsId, limit: usize) -> rusqlit
                 change: row.get(2)?,
                 allocated: row.get::<_, i64>(3)? as u64,
                 note: row.get(4)?,
-            })
-        })?
-        .collect()
-}
-
-/// Who changed what, the newest first.
-pub(super) fn audit(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<AuditEntry>> {
-    connection
-        .prepare_cached("SELECT at_ms, actor, vs, action FROM audit ORDER BY id DESC LIMIT ?1")?
-        .query_map([limit.min(MOST) as i64], |row| {
-            Ok(AuditEntry {
-                at_ms: row.get(0)?,
-                actor: row.get(1)?,
-                vs: VsId(row.get(2)?),
-                action: row.get(3)?,
             })
         })?
         .collect()

@@ -5,6 +5,7 @@
 //! commit at once; outcomes and receipts linger up to [5 ms](queue::LINGER) to ride along with the next one.
 
 mod accept;
+mod audit;
 mod awaiting;
 mod backup;
 mod change;
@@ -23,7 +24,9 @@ mod record;
 mod retention;
 mod schema;
 mod session;
+mod sign_ins;
 mod standing;
+mod users;
 mod writer;
 
 use crate::*;
@@ -286,8 +289,42 @@ impl Store for SqliteStore {
         self.read(move |connection| entries::ledger(connection, vs, limit))
     }
 
-    fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
-        self.read(move |connection| entries::audit(connection, limit))
+    fn audit(&self, filter: AuditFilter, before: Option<u64>, limit: usize) -> Answer<'_, AuditPage> {
+        self.read(move |connection| audit::page(connection, &filter, before, limit))
+    }
+
+    fn verify_audit(&self, from: AuditPoint, limit: usize) -> Answer<'_, AuditCheck> {
+        self.read(move |connection| audit::verify(connection, from, limit))
+    }
+
+    fn note(&self, notes: Vec<AuditNote>) -> Answer<'static, ()> {
+        let weight = notes.len();
+        self.write(notes, Urgency::Lingers, weight, false, None, audit::note)
+    }
+
+    fn sessions(&self) -> Answer<'_, Vec<SessionRecord>> {
+        self.read(sign_ins::all)
+    }
+
+    fn begin_session(&self, new: NewSession) -> Answer<'_, bool> {
+        self.now(new, sign_ins::begin)
+    }
+
+    fn use_totp_step(&self, user: u32, step: u64) -> Answer<'_, bool> {
+        self.now((user, step), sign_ins::use_totp_step)
+    }
+
+    fn touch_sessions(&self, seen: Vec<(SessionId, i64)>) -> Answer<'static, ()> {
+        let weight = seen.len();
+        self.write(seen, Urgency::Lingers, weight, false, None, sign_ins::touch)
+    }
+
+    fn end_session(&self, id: SessionId, note: AuditNote) -> Answer<'_, bool> {
+        self.now((id, note), sign_ins::end)
+    }
+
+    fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize> {
+        self.write((seen_before_ms, began_before_ms), Urgency::Lingers, 1, false, None, sign_ins::expire)
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

@@ -1,5 +1,6 @@
 //! The tables, and how older files are brought to them: one step per version, each in one transaction.
 
+use super::audit;
 use crate::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -8,7 +9,15 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x5447_6174;
 
 /// The steps from each version to the next. Steps are only ever added.
-const STEPS: &[&str] = &[STEP_1];
+const STEPS: &[Step] =
+    &[Step { sql: STEP_1, then: None }, Step { sql: STEP_2, then: Some(audit::chain_old) }];
+
+/// From one version to the next.
+struct Step {
+    sql: &'static str,
+    /// What SQL alone cannot do.
+    then: Option<fn(&Connection) -> rusqlite::Result<()>>,
+}
 
 // The cost of a message is counted in b-tree operations: a row that is appended, two index entries when it is accepted, and
 // updates in place. So attempts and receipts have no tables of their own (`events`), and everything that comes with random
@@ -155,6 +164,63 @@ CREATE TABLE audit (
 ) STRICT;
 ";
 
+// Users and their sessions; an audit log that is chained (audit.rs) and refuses to be changed. A session's token and an invitation's
+// are kept as hashes. audit_scope: which entries a virtual server may see, its own and those below it, whether these are
+// still there or not.
+const STEP_2: &str = "
+INSERT INTO meta VALUES ('next_user', 1);
+
+CREATE TABLE user (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    role INTEGER NOT NULL,
+    password TEXT,
+    totp BLOB,
+    totp_step INTEGER NOT NULL DEFAULT 0,
+    recovery BLOB NOT NULL,
+    invitation BLOB UNIQUE,
+    invitation_expires_ms INTEGER,
+    issuer TEXT,
+    subject TEXT,
+    generation INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    UNIQUE (issuer, subject)
+) STRICT;
+CREATE INDEX user_by_vs ON user (vs);
+
+CREATE TABLE session (
+    id BLOB PRIMARY KEY,
+    user INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    began_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_by_user ON session (user, began_ms);
+
+ALTER TABLE audit RENAME TO old_audit;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    vs INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    action TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE audit_scope (vs INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (vs, entry)) STRICT, WITHOUT ROWID;
+CREATE TRIGGER audit_keeps_entries BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_keeps_content BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_scope_keeps_entries BEFORE DELETE ON audit_scope
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_scope_keeps_content BEFORE UPDATE ON audit_scope
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+";
+
 /// Brings the file at `path` to the newest version, or says why not.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let cannot = |reason: String| StoreError::CannotOpen { path: path.display().to_string(), reason };
@@ -171,16 +237,23 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreE
     if found > known {
         return Err(StoreError::TooNew { found, known });
     }
-    for (step, sql) in (1i64..).zip(STEPS).skip(usize::try_from(found).unwrap_or(0)) {
-        let all = format!(
-            "BEGIN IMMEDIATE; {sql} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {step}; COMMIT;"
-        );
-        if let Err(error) = connection.execute_batch(&all) {
+    for (number, step) in (1i64..).zip(STEPS).skip(usize::try_from(found).unwrap_or(0)) {
+        if let Err(error) = take(connection, number, step) {
             let _ = connection.execute_batch("ROLLBACK");
             return Err(cannot(error.to_string()));
         }
     }
     Ok(())
+}
+
+fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!("BEGIN IMMEDIATE; {}", step.sql))?;
+    if let Some(then) = step.then {
+        then(connection)?;
+    }
+    connection.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+    ))
 }
 
 #[cfg(test)]
@@ -224,6 +297,9 @@ mod tests {
             "SELECT period, key FROM idempotency WHERE period < 9 ORDER BY period LIMIT 9",
             "SELECT id FROM ledger WHERE vs = 1 ORDER BY id DESC LIMIT 9",
             "SELECT 1 FROM virtual_server WHERE parent = 1 AND name = 'x' AND id <> 2",
+            "SELECT entry FROM audit_scope WHERE vs = 1 AND entry < 9 ORDER BY entry DESC LIMIT 9",
+            "SELECT id FROM session WHERE user = 1 ORDER BY began_ms LIMIT 9",
+            "SELECT id FROM user WHERE name = 'X' COLLATE NOCASE",
         ] {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = plan.query_map([], |row| row.get::<_, String>(3)).unwrap();

@@ -20,6 +20,30 @@ async fn a_virtual_server_is_found_by_its_path_but_only_from_above() {
 }
 
 #[tokio::test]
+async fn the_tree_is_told_from_its_top_and_where_it_is_too_large_only_what_is_near() {
+    let bench = Bench::new().await;
+    let acme = bench.add("acme").await;
+    for path in ["acme/b", "acme/a", "acme/a/x", "acme/a/y", "other"] {
+        bench.add(path).await;
+    }
+    let told = |top, at, most| {
+        let (branches, is_cut) = bench.dispatch.branches(top, at, most);
+        (
+            branches
+                .into_iter()
+                .map(|branch| format!("{} {}", branch.depth, branch.path))
+                .collect::<Vec<_>>(),
+            is_cut,
+        )
+    };
+    let all = ["0 acme", "1 acme/a", "2 acme/a/x", "2 acme/a/y", "1 acme/b"].map(str::to_owned).to_vec();
+    assert_eq!(told(acme, acme, 5), (all, false));
+    let a = bench.dispatch.find(VsId::ROOT, "acme/a").unwrap();
+    let near = ["0 acme", "1 acme/a", "2 acme/a/x", "2 acme/a/y"].map(str::to_owned).to_vec();
+    assert_eq!(told(acme, a, 4), (near, true));
+}
+
+#[tokio::test]
 async fn a_new_virtual_server_is_in_mode_default_without_credits() {
     let bench = Bench::new().await;
     let made = bench.dispatch.add_virtual_server("test", VsId::ROOT, "acme").await.unwrap();
@@ -106,7 +130,7 @@ async fn virtual_servers_are_listed_as_a_tree_and_from_within_only_what_is_below
 async fn credits_are_allocated_in_all_or_by_a_difference_with_an_entry_in_the_ledger() {
     let bench = Bench::new().await;
     let acme = bench.add("acme").await;
-    let allocate = |allocation, note| bench.dispatch.allocate("key:app", acme, allocation, note);
+    let allocate = |allocation, note| bench.dispatch.allocate("key app", acme, allocation, note);
     allocate(Allocation::Total(100), "May").await.unwrap();
     allocate(Allocation::Add(50), "").await.unwrap();
     let credits = allocate(Allocation::Add(-30), "too many").await.unwrap();
@@ -118,8 +142,17 @@ async fn credits_are_allocated_in_all_or_by_a_difference_with_an_entry_in_the_le
     let ledger = bench.dispatch.ledger(acme, 10).await.unwrap();
     let entries: Vec<_> = ledger.iter().map(|e| (e.change, e.allocated, e.note.as_str())).collect();
     assert_eq!(entries, [(-30, 120, "too many"), (50, 150, ""), (100, 100, "May")]);
-    assert_eq!(ledger[0].actor, "key:app");
-    assert!(bench.dispatch.audit(10).await.unwrap().iter().any(|entry| entry.vs == acme));
+    assert_eq!(ledger[0].actor, "key app");
+    assert!(
+        bench
+            .dispatch
+            .audit(acme, Default::default(), None, 10)
+            .await
+            .unwrap()
+            .entries
+            .iter()
+            .any(|entry| entry.vs == acme)
+    );
 }
 
 #[tokio::test]

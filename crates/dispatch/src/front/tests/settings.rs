@@ -238,7 +238,15 @@ async fn a_setting_that_a_newer_version_has_besides_is_no_change() {
         let gateway =
             NewGateway { id: record.id, name: "main".into(), plugin: "fake".into(), sealed_settings };
         let settings = view.server(VsId::ROOT).unwrap().settings.to_record();
-        Ok((vec![Change::PutSmsSettings { vs: VsId::ROOT, settings, gateways: vec![gateway] }], ()))
+        Ok((
+            vec![Change::PutSmsSettings {
+                vs: VsId::ROOT,
+                settings,
+                gateways: vec![gateway],
+                difference: Default::default(),
+            }],
+            (),
+        ))
     };
     engine.change("test", rewrite).await.unwrap();
     assert_eq!(bench.clear(VsId::ROOT, 0), json!({"host": "h"}));

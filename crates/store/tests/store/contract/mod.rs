@@ -1,10 +1,12 @@
 //! What every store must do, one function per sentence, whatever stands behind the trait.
 
 pub mod accepting;
+pub mod auditing;
 pub mod directory;
 pub mod files;
 pub mod lists;
 pub mod outcomes;
+pub mod people;
 pub mod receipts;
 pub mod retention;
 
@@ -132,4 +134,9 @@ pub async fn tenants(store: &Arc<dyn Store>) {
 pub async fn allocate(store: &Arc<dyn Store>, vs: VsId, total: u64) {
     let change = Change::Allocate { vs, allocation: Allocation::Total(total), note: "test".into() };
     store.change("test".into(), T, vec![change]).await.unwrap();
+}
+
+/// The newest entries of the audit log.
+pub async fn audit(store: &Arc<dyn Store>, limit: usize) -> Vec<AuditEntry> {
+    store.audit(AuditFilter::default(), None, limit).await.unwrap().entries
 }

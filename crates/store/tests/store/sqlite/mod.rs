@@ -93,6 +93,24 @@ keeps! {
         removing_a_virtual_server_takes_all_but_its_messages
         allocations_are_in_the_ledger_and_never_below_what_is_used
         the_audit_log_says_who_did_what_without_secrets;
+    people:
+        a_user_is_there_as_it_was_put_and_its_number_is_never_used_twice
+        a_user_name_is_one_in_any_case
+        another_password_role_or_virtual_server_ends_all_sessions
+        a_removed_user_and_a_removed_virtual_server_take_sessions_along
+        a_session_is_there_until_it_is_ended
+        a_session_does_not_begin_for_who_is_another_by_now
+        a_code_is_used_once_and_none_before_it_again
+        of_many_sessions_the_oldest_end
+        sessions_whose_time_is_past_end
+        what_changed_of_a_user_is_told_without_secrets;
+    auditing:
+        entries_are_chained_and_found_sound
+        an_entry_is_seen_by_its_virtual_server_and_those_above_only
+        an_entry_of_what_was_removed_is_still_seen_from_above
+        a_page_goes_on_where_the_one_before_ended
+        a_filter_shows_what_fits_all_of_it
+        a_place_of_the_chain_that_is_kept_is_found_again;
     retention:
         only_old_finished_messages_are_pruned
         receipt_ids_and_early_receipts_go_when_their_time_is_past
