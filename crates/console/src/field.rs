@@ -45,6 +45,8 @@ pub enum Control {
     Number,
     /// One line that is not shown, and never filled in by us.
     Password,
+    /// A day, as `2027-01-31`.
+    Date,
     /// Several lines.
     Area,
     /// One of a list, behind a button.
@@ -200,6 +202,7 @@ impl Field {
     fn kind(&self) -> &'static str {
         match self.control {
             Control::Password => "password",
+            Control::Date => "date",
             _ => "text",
         }
     }

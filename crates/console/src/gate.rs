@@ -10,7 +10,6 @@ use crate::flash::Flash;
 use crate::form::Form;
 use crate::origin;
 use crate::pages::failure;
-use crate::people::People as _;
 use crate::routes::Need;
 use crate::visit::{Guest, Visit};
 use axum::body::Body;
@@ -137,7 +136,7 @@ impl Gate {
         }
         let may = match self.need {
             Need::Nobody | Need::Person | Need::Read => true,
-            Need::Review => person.role != crate::people::UserRole::Operator,
+            Need::Review => person.role != textgate_dispatch::UserRole::Operator,
             Need::Change => person.may_change(dispatch, vs),
             Need::Administer => person.may_administer(dispatch, vs),
         };

@@ -17,7 +17,6 @@ mod origin;
 mod page;
 mod pages;
 mod pending;
-mod people;
 mod routes;
 mod text;
 mod visit;

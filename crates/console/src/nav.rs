@@ -1,9 +1,9 @@
 //! The navigation: the product's sections, those pages of them that this person may see.
 
-use crate::people::UserRole;
 use crate::routes::{Need, Route};
 use crate::text::Text;
 use std::sync::LazyLock;
+use textgate_dispatch::UserRole;
 use textgate_sms::VsId;
 
 /// A page in the navigation: the key of its text, its name in the address and of its icon, and the key of the menu it is in besides its

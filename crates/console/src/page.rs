@@ -5,10 +5,10 @@ use crate::console::Console;
 use crate::field::{Field, id_of};
 use crate::form::Problems;
 use crate::nav::{self, Link, Section};
-use crate::people::UserRole;
 use crate::text::{Language, Moment, Phrase, Text, Whole};
 use crate::visit::{Guest, Theme, Visit};
 use textgate_dispatch::Branch;
+use textgate_dispatch::UserRole;
 use textgate_sms::VsId;
 
 /// Most virtual servers in the switcher; beyond it, those near the one that is shown.
@@ -143,6 +143,11 @@ impl Page {
     /// The address of one of the virtual server's pages.
     pub fn to(&self, page: &str) -> String {
         self.seat.as_ref().map(|seat| format!("/console/vs/{}/{page}", seat.vs)).unwrap_or_default()
+    }
+
+    /// The virtual server's number.
+    pub fn vs(&self) -> String {
+        self.seat.as_ref().map(|seat| seat.vs.to_string()).unwrap_or_default()
     }
 
     /// Whether the virtual server of the page is the person's own.

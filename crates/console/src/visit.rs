@@ -2,7 +2,6 @@
 
 use crate::cookies;
 use crate::flash::Flash;
-use crate::people::Person;
 use crate::text::{Language, Text};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
@@ -10,6 +9,7 @@ use http::{HeaderMap, Method, header};
 use ipnet::IpNet;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use textgate_dispatch::Person;
 use textgate_sms::VsId;
 
 /// Light, dark, or as the device says.

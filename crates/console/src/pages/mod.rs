@@ -1,12 +1,16 @@
 //! The pages: one file for each, with its routes.
 
+mod account;
 mod allocation;
 mod api_keys;
+mod audit;
 pub(crate) mod failure;
 mod home;
 mod preferences;
 mod sign_in;
+mod users;
 mod virtual_servers;
+mod welcome;
 
 use crate::routes::Route;
 
@@ -18,7 +22,11 @@ pub(crate) fn routes() -> Vec<Route> {
         sign_in::routes(),
         allocation::routes(),
         virtual_servers::routes(),
+        users::routes(),
         api_keys::routes(),
+        audit::routes(),
+        account::routes(),
+        welcome::routes(),
     ]
     .into_iter()
     .flatten()

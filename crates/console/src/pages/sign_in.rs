@@ -8,7 +8,6 @@ use crate::field::Field;
 use crate::form::{Form, Problems};
 use crate::page::Page;
 use crate::pending::First;
-use crate::people::{People as _, SignIn, SignInRefusal};
 use crate::routes::{Need, Route};
 use crate::visit::{Guest, Visit};
 use askama::Template;
@@ -16,6 +15,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri, header};
 use std::sync::Arc;
+use textgate_dispatch::{SignIn, SignInRefusal};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

@@ -165,8 +165,7 @@ async fn editor(
         .filled(form, &problems);
     let (branches, _) = console.dispatch.branches(visit.vs, visit.vs, 1);
     let title = text.get("virtual_servers.edit_title").with("name", &server.path);
-    let page = Page::new(console, visit, title)
-        .problems(&problems, [&field]);
+    let page = Page::new(console, visit, title).problems(&problems, [&field]);
     let has_below = branches.len() > 1 || console.dispatch.branches(visit.vs, visit.vs, 1).1;
     Ok(EditPage { page, has_below, field, back: above(console, visit).await, server })
 }

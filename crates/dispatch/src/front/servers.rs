@@ -59,9 +59,10 @@ impl Dispatch {
         let mut found: Vec<&Server> = view.servers().filter(within).take(most + 1).collect();
         let is_cut = found.len() > most;
         if is_cut {
-            let way: Vec<VsId> = view.up(at).map(|server| server.id).collect();
-            let is_near = |server: &&Server| way.contains(&server.id) || server.parent == Some(at);
-            found = view.servers().filter(within).filter(is_near).take(most).collect();
+            // The way first: it is not left out for others.
+            let way = view.up(at).filter(within);
+            let below = view.servers().filter(|server| server.parent == Some(at)).filter(within);
+            found = way.chain(below).take(most).collect();
         }
         found.sort_by(|a, b| names_of(&a.path).cmp(names_of(&b.path)));
         let depth = |server: &Server| names_of(&server.path).count();

@@ -16,15 +16,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use textgate_dispatch::{Happening, Manifest, What};
+use textgate_dispatch::{Happening, Manifest, UserInput, UserRole, What};
 use textgate_simulator::{
     Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions, Via,
 };
-use textgate_sms::{MessageState, OutcomeClass};
+use textgate_sms::{MessageState, OutcomeClass, VsId};
 use tokio::sync::broadcast;
 
 /// The phone of the person at the login screen.
 const PHONE: &str = "15550100100";
+/// The console's user.
+const USER: &str = "demo";
 /// How long one message may take: only a broken program needs it.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Where the API listens if nobody else does.
@@ -37,6 +39,8 @@ struct Stage {
     provider: HttpProvider,
     client: Client,
     key: String,
+    /// The password of the console's user `demo`, another one at each start.
+    password: String,
     happenings: broadcast::Receiver<Arc<Happening>>,
     phone: HandsetEvents,
     _dir: tempfile::TempDir,
@@ -99,10 +103,17 @@ impl Stage {
         let applied =
             server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
         let key = applied.generated.into_iter().next().map(|(_, _, secret)| secret).unwrap_or_default();
+        let password = password()?;
+        let user = UserInput {
+            name: USER.into(),
+            role: UserRole::Administrator,
+            password: Some(password.clone()),
+        };
+        server.dispatch().add_user("demo", VsId::ROOT, user).await.map_err(|e| super::apply::refused(&e))?;
         let client = Client::remote(&format!("http://{}", server.address()), key.clone())?;
         // Connected once, so that the first message shows what a message takes and not what a connection does.
         client.get("/readyz").await?;
-        Ok(Self { server, smsc, provider, client, key, happenings, phone, _dir: dir })
+        Ok(Self { server, smsc, provider, client, key, password, happenings, phone, _dir: dir })
     }
 
     async fn clear(self) {
@@ -342,6 +353,15 @@ fn step(
     output.line(format_args!("  {ms:>8.2} ms  {what}  {about}"))
 }
 
+/// A password that nobody guesses, of letters and digits that nobody mixes up.
+fn password() -> Result<String, Failure> {
+    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random)
+        .map_err(|_| Failure::failed("the system's random number generator failed"))?;
+    Ok(random.iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect())
+}
+
 /// Six digits of the system's randomness, by the hasher's keys.
 fn code() -> u64 {
     RandomState::new().hash_one(0) % 1_000_000
@@ -361,6 +381,9 @@ fn invite(stage: &Stage, output: &mut Output) -> Done {
     output.gap()?;
     output.line(format_args!("  curl -s http://{api}/v1/messages/ID -H 'Authorization: Bearer {key}'"))?;
     output.line(format_args!("  curl -s http://{api}/openapi.json   # all there is"))?;
+    output.gap()?;
+    output.line(format_args!("  Console   http://{api}/console/"))?;
+    output.line(format_args!("            user {USER}, password {}", stage.password))?;
     output.gap()?;
     output.line("What you send is shown here. Ctrl-C ends the demo, and nothing is left of it.")?;
     Ok(())
