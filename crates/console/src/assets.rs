@@ -30,6 +30,16 @@ static ASSETS: &[Asset] = &[
         media_type: "text/javascript; charset=utf-8",
         content: include_bytes!("../static/copy.js"),
     },
+    Asset {
+        name: "settings.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_bytes!("../static/settings.js"),
+    },
+    Asset {
+        name: "poll.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_bytes!("../static/poll.js"),
+    },
 ];
 
 static ADDRESSES: LazyLock<Vec<String>> = LazyLock::new(|| {

@@ -8,6 +8,7 @@ pub(crate) mod failure;
 mod home;
 mod preferences;
 mod sign_in;
+pub(crate) mod sms_settings;
 mod users;
 mod virtual_servers;
 mod welcome;
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
         home::routes(),
         preferences::routes(),
         sign_in::routes(),
+        sms_settings::routes(),
         allocation::routes(),
         virtual_servers::routes(),
         users::routes(),
