@@ -82,6 +82,16 @@ static BACKING_UP: Object = Object {
     properties: &[required("path", Shape::Text(4096), "A new file, as an absolute path on the server.")],
 };
 
+static SET_UP_LINK: Object = Object {
+    name: "SetUpLink",
+    about: "The link that makes the first user.",
+    properties: &[required(
+        "url",
+        Shape::Text(4096),
+        "The link; without a public address of the server, only its path.",
+    )],
+};
+
 static STATUS: Object = Object {
     name: "Status",
     about: "The whole picture.",
@@ -142,6 +152,18 @@ pub(crate) fn routes() -> Vec<Route> {
         },
         Route {
             method: "GET",
+            path: "/control/set-up-link",
+            id: "set_up_link",
+            summary: "The one-time link that makes the first user, while there is none.",
+            access: Allowed::Control,
+            parameters: &[],
+            body: None,
+            success: Success::json(200, &SET_UP_LINK, "The link."),
+            problems: &[ProblemType::Conflict],
+            handler: get(set_up_link),
+        },
+        Route {
+            method: "GET",
             path: "/control/status",
             id: "status",
             summary: "Virtual servers, gateways, and the program itself.",
@@ -153,6 +175,11 @@ pub(crate) fn routes() -> Vec<Route> {
             handler: get(status),
         },
     ]
+}
+
+#[derive(Serialize)]
+struct SetUpLink {
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -208,6 +235,15 @@ async fn backup(State(api): State<Arc<Api>>, _: FullAccess, request: Request) ->
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn set_up_link(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {
+    let Some(token) = api.dispatch.set_up_token() else {
+        let detail = "there are users already; make another one with `textgate user add`";
+        return Err(ProblemDetails::new(ProblemType::Conflict, detail));
+    };
+    let url = api.dispatch.outside(&format!("/console/set-up/{token}"));
+    Ok(answer::json(StatusCode::OK, &SetUpLink { url }))
 }
 
 async fn status(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {

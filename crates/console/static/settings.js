@@ -98,6 +98,7 @@ document.addEventListener("DOMContentLoaded", () => {
         group.replaceChildren(...options.filter((option) => fits(option) || option.selected));
       }
       const count = groups.reduce((sum, [, options]) => sum + options.filter(fits).length, 0);
+      field.querySelector("[data-no-match]").hidden = count > 0;
       select.size = search.value ? Math.max(Math.min(count + groups.length, 10), 3) : 1;
       select.classList.toggle("open", search.value !== "");
     });

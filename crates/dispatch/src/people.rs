@@ -100,6 +100,28 @@ pub struct RoleMapping {
     pub role: UserRole,
 }
 
+/// Sign-in at an OpenID Connect provider, as it is configured.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OidcOptions {
+    /// The provider's issuer identifier, an https URL (OpenID Connect Discovery §2).
+    pub issuer: String,
+    /// This server's name there.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// The claim whose values decide about roles.
+    pub claim: String,
+    /// What its values mean; the first that fits counts.
+    pub roles: Vec<RoleMapping>,
+}
+
+/// Never with the secret.
+impl std::fmt::Debug for OidcOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OidcOptions").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
 /// Why somebody who was signed in elsewhere has no session here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExternalRefusal {

@@ -1,5 +1,9 @@
 //! The configuration: a small TOML file, the environment over it, and defaults that work without either.
 
+mod console;
+
+pub(crate) use console::Console;
+
 use crate::failure::Failure;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -28,14 +32,14 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     /// Proxies in front of the server, whose `X-Forwarded-For` is believed.
     pub(crate) proxies: Vec<IpNet>,
-    /// Whether the console is served.
-    pub(crate) console: bool,
     /// A folder with providers' files of this installation's own.
     pub(crate) catalogue_dir: Option<PathBuf>,
     /// Special ranges that gateways may connect to all the same.
     pub(crate) allow: Vec<IpNet>,
     /// How logs are written.
     pub(crate) log: Log,
+    /// The console.
+    pub(crate) console: Console,
     /// Bounds.
     pub(crate) bounds: Bounds,
 }
@@ -94,9 +98,9 @@ struct File {
     key_file: Option<PathBuf>,
     catalogue_dir: Option<PathBuf>,
     http: Http,
-    console: Console,
     network: Network,
     log: Log,
+    console: console::File,
     limits: Bounds,
 }
 
@@ -109,12 +113,6 @@ struct Http {
     trusted_proxies: Vec<IpNet>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Console {
-    enabled: bool,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Network {
@@ -124,12 +122,6 @@ struct Network {
 impl Default for Http {
     fn default() -> Self {
         Self { listen: LISTEN, metrics: true, public_url: None, trusted_proxies: Vec::new() }
-    }
-}
-
-impl Default for Console {
-    fn default() -> Self {
-        Self { enabled: true }
     }
 }
 
@@ -197,12 +189,18 @@ impl Config {
             metrics: file.http.metrics,
             public_url: public_url.as_deref().map(public).transpose()?,
             proxies: file.http.trusted_proxies,
-            console: file.console.enabled,
             catalogue_dir,
             allow,
             log,
+            console: Console::read(file.console)?,
             bounds: file.limits,
         })
+    }
+
+    /// For dispatch.
+    pub(crate) fn limits(&self) -> Limits {
+        let Console { session_idle, session_life, .. } = self.console;
+        Limits { session_idle, session_life, ..self.bounds.limits() }
     }
 
     /// The socket by which commands reach the running server.
@@ -238,7 +236,7 @@ impl Bounds {
     }
 
     /// For dispatch.
-    pub(crate) fn limits(&self) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             waiting: self.waiting,
             history_days: self.history_days,
@@ -363,8 +361,9 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/home/me/.local/share/textgate"));
         assert_eq!(config.key_file, Path::new("/home/me/.local/share/textgate/key"));
         assert_eq!((config.allow.len(), config.log.format), (0, LogFormat::Text));
-        assert_eq!((config.proxies.len(), config.console), (0, true));
-        assert_eq!(config.bounds.limits().waiting, Limits::default().waiting);
+        assert_eq!((config.proxies.len(), config.console.enabled), (0, true));
+        assert_eq!(config.limits().waiting, Limits::default().waiting);
+        assert_eq!(config.limits().session_idle, Limits::default().session_idle);
     }
 
     #[test]
@@ -380,8 +379,6 @@ mod tests {
             metrics = false
             public_url = "https://sms.example.com/gate/"
             trusted_proxies = ["10.1.2.3/32"]
-            [console]
-            enabled = false
             [network]
             allow = ["127.0.0.0/8", "fd00::/8"]
             [log]
@@ -393,6 +390,10 @@ mod tests {
             text_days = 0
             drain_s = 2
             connections = 5
+            [console]
+            enabled = false
+            session_idle_minutes = 5
+            session_hours = 2
         "#,
         )
         .unwrap();
@@ -401,10 +402,12 @@ mod tests {
         assert_eq!((config.listen.port(), config.metrics, config.allow.len()), (0, false, 2));
         assert_eq!(config.public_url.as_deref(), Some("https://sms.example.com/gate"));
         assert_eq!(config.catalogue_dir.as_deref(), Some(Path::new("/etc/textgate/catalogue")));
-        assert_eq!((config.proxies.len(), config.console), (1, false));
+        assert_eq!((config.proxies.len(), config.console.enabled), (1, false));
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
-        let limits = config.bounds.limits();
+        let limits = config.limits();
         assert_eq!((limits.waiting, limits.text_days, limits.drain), (10, 0, Duration::from_secs(2)));
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!((limits.session_idle, limits.session_life), (minutes(5), minutes(120)));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) async fn start(config: &Config, limits: Limits) -> Result<Dispatch, F
 
 /// Opens the engine for a command on the store itself: no gateway is started, and nothing is sent.
 pub(crate) async fn start_offline(config: &Config) -> Result<Dispatch, Failure> {
-    Dispatch::open(parts(config, config.bounds.limits()).await?).await.map_err(not_started)
+    Dispatch::open(parts(config, config.limits()).await?).await.map_err(not_started)
 }
 
 /// Everything the engine is made of. Makes the data directory and the key file where there are none yet.

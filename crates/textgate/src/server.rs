@@ -37,7 +37,7 @@ impl Server {
             ))
         })?;
         let address = tcp.local_addr().map_err(Failure::failed)?;
-        let dispatch = rooms::start(config, config.bounds.limits()).await?;
+        let dispatch = rooms::start(config, config.limits()).await?;
         let (control, socket) = match control_socket::listen(&config.control_socket()) {
             Ok(listening) => listening,
             Err(failure) => {
@@ -49,7 +49,7 @@ impl Server {
         let drain = config.bounds.drain();
         let mut public =
             router(dispatch.clone(), ApiOptions { metrics: config.metrics, ..ApiOptions::default() });
-        if config.console {
+        if config.console.enabled {
             let options = ConsoleOptions { proxies: config.proxies.clone() };
             public = public.merge(textgate_console::router(dispatch.clone(), options));
         }

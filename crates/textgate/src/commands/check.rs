@@ -1,7 +1,7 @@
 //! `textgate check`: whether the configuration and the key file are right. Changes nothing.
 
 use crate::client;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Console, LogFormat};
 use crate::failure::Done;
 use crate::key_file;
 use crate::output::{Output, Tone};
@@ -45,7 +45,18 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         ("network.allow", if allow.is_empty() { "(public addresses only)".into() } else { allow.join(", ") }),
         ("log", format!("{format}, {:?}", config.log.level).to_lowercase()),
     ];
-    for (name, value) in lines {
+    let Console { enabled, session_idle, session_life, oidc } = &config.console;
+    let sessions =
+        format!("idle {} min, at most {} h", session_idle.as_secs() / 60, session_life.as_secs() / 3600);
+    let sign_in = match oidc {
+        Some(oidc) => {
+            format!("by password, or at {} (claim {}, {} roles)", oidc.issuer, oidc.claim, oidc.roles.len())
+        }
+        None => "by password".into(),
+    };
+    let sign_in = if *enabled { sign_in } else { "(there is no console)".into() };
+    let console = [("sessions", sessions), ("sign-in", sign_in)];
+    for (name, value) in lines.into_iter().chain(console) {
         output.line(format_args!("{name:<15} {value}"))?;
     }
     rooms::plugins(config)?;

@@ -104,11 +104,8 @@ impl Stage {
             server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
         let key = applied.generated.into_iter().next().map(|(_, _, secret)| secret).unwrap_or_default();
         let password = password()?;
-        let user = UserInput {
-            name: USER.into(),
-            role: UserRole::Administrator,
-            password: Some(password.clone()),
-        };
+        let user =
+            UserInput { name: USER.into(), role: UserRole::Administrator, password: Some(password.clone()) };
         server.dispatch().add_user("demo", VsId::ROOT, user).await.map_err(|e| super::apply::refused(&e))?;
         let client = Client::remote(&format!("http://{}", server.address()), key.clone())?;
         // Connected once, so that the first message shows what a message takes and not what a connection does.

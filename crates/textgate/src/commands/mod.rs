@@ -1,11 +1,13 @@
 //! The commands: one file each.
 
 mod apply;
+mod audit;
 mod backup;
 mod check;
 mod demo;
 mod key;
 mod message;
+mod place;
 mod plugins;
 mod send;
 mod serve;
@@ -13,6 +15,7 @@ mod settings;
 mod simulate;
 mod status;
 mod test;
+mod user;
 
 use crate::cli::{Cli, Command};
 use crate::config::{Config, process_environment};
@@ -24,13 +27,15 @@ pub(crate) async fn run(cli: Cli) -> Done {
     let output = &mut Output::standard();
     let config = || Config::load(cli.config.as_deref(), &process_environment);
     match cli.command {
-        Command::Serve => serve::run(config()?).await,
+        Command::Serve => serve::run(config()?, output).await,
         Command::Apply(args) => apply::run(&config()?, &args, output).await,
         Command::Send(args) => send::run(&config()?, *args, output).await,
         Command::Status(args) => status::run(&config()?, &args, output).await,
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
+        Command::User(args) => user::run(&config()?, &args.command, output).await,
+        Command::Audit(args) => audit::run(&config()?, &args.command, output).await,
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
         Command::Check => check::run(&config()?, output).await,

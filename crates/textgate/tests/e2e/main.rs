@@ -17,6 +17,7 @@ mod network;
 mod observe;
 mod overload;
 mod pace;
+mod people;
 mod priority;
 mod secrets;
 mod send;

@@ -59,11 +59,8 @@ impl Draft {
     /// What is saved.
     pub(super) fn of(view: &SettingsView) -> Self {
         let gateway = |gateway: &textgate_dispatch::GatewayView| {
-            let mut draft = Gateway {
-                name: gateway.name.clone(),
-                plugin: gateway.plugin.clone(),
-                ..Gateway::default()
-            };
+            let mut draft =
+                Gateway { name: gateway.name.clone(), plugin: gateway.plugin.clone(), ..Gateway::default() };
             for (name, value) in gateway.settings.as_object().into_iter().flatten() {
                 match value {
                     Value::String(text) => drop(draft.values.insert(name.clone(), text.clone())),
@@ -176,7 +173,14 @@ impl Draft {
 
 impl Gateway {
     /// What was sent for a gateway of this plugin.
-    fn read(&mut self, plugin: &dyn Plugin, form: &Form, secrets: &Secrets, at: &str, lost: &mut Vec<String>) {
+    fn read(
+        &mut self,
+        plugin: &dyn Plugin,
+        form: &Form,
+        secrets: &Secrets,
+        at: &str,
+        lost: &mut Vec<String>,
+    ) {
         for field in plugin.fields() {
             let (name, control) = (field.name.to_string(), format!("{at}.settings.{}", field.name));
             match &field.kind {
@@ -226,9 +230,9 @@ impl Gateway {
                     Some(secret) => Some(secret.clone().into()),
                     None => self.name.is_empty().then_some(Value::Null),
                 },
-                FieldKind::Pairs { .. } => self.rows.get(name).map(|rows| {
-                    rows.iter().map(|row| self.row(row)).collect()
-                }),
+                FieldKind::Pairs { .. } => {
+                    self.rows.get(name).map(|rows| rows.iter().map(|row| self.row(row)).collect())
+                }
                 FieldKind::Choice { other: Some(_), .. } => {
                     let other = self.others.get(name).filter(|other| !other.is_empty());
                     let value = self.values.get(name);

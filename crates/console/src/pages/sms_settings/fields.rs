@@ -9,9 +9,24 @@ use textgate_gateway::{FieldKind, Plugin};
 
 /// Settings that only few need: they stand behind a button.
 const RARE: &[&str] = &[
-    "sender_parameter", "ca_certificate", "timeout_s", "connections", "api_address", "sender_ton", "sender_npi",
-    "unencodable", "long_messages", "validity_period", "bind", "binds", "window", "throughput",
-    "receipt_id_base", "enquire_link_s", "response_timeout_s", "connect_timeout_s",
+    "sender_parameter",
+    "ca_certificate",
+    "timeout_s",
+    "connections",
+    "api_address",
+    "sender_ton",
+    "sender_npi",
+    "unencodable",
+    "long_messages",
+    "validity_period",
+    "bind",
+    "binds",
+    "window",
+    "throughput",
+    "receipt_id_base",
+    "enquire_link_s",
+    "response_timeout_s",
+    "connect_timeout_s",
 ];
 
 /// Fields that apply together: always, or while another one has one of some values.
@@ -43,9 +58,15 @@ pub(super) enum More {
     /// The value for Other.
     Other(Field),
     /// A secret: whether it was typed and is kept, and the box that removes the one that is saved.
-    Secret { is_kept: bool, clear: Option<Field> },
+    Secret {
+        is_kept: bool,
+        clear: Option<Field>,
+    },
     /// Rows of Add Parameter.
-    Rows { label: String, rows: Vec<RowView> },
+    Rows {
+        label: String,
+        rows: Vec<RowView>,
+    },
 }
 
 /// One row of Add Parameter.
@@ -107,8 +128,10 @@ impl Maker<'_> {
 
     fn flag_word(&self, field: &textgate_gateway::Field, value: &str) -> String {
         // The page's own words for this one.
-        let list = if field.name == "plus_for_spaces" { "flag" } else { "yes_no" };
-        self.text.word(list, value).into()
+        match &*field.name {
+            "plus_for_spaces" => self.text.word("flag", value).into(),
+            _ => self.text.word("yes_no", value).into(),
+        }
     }
 
     fn field(&self, field: &textgate_gateway::Field) -> FieldView {
@@ -212,8 +235,9 @@ impl Maker<'_> {
             Field::text(format!("{at}.value"), label).value(row.value.clone())
         };
         value.errors = errors(&value.name);
-        let is_password = Field::check(format!("{at}.is_password"), self.text.get("sms_settings.is_password"))
-            .value(if row.is_password { "on" } else { "" });
+        let is_password =
+            Field::check(format!("{at}.is_password"), self.text.get("sms_settings.is_password"))
+                .value(if row.is_password { "on" } else { "" });
         RowView { index, name, value, is_password, is_kept }
     }
 }
@@ -228,7 +252,9 @@ impl Block {
 impl FieldView {
     fn has_errors(&self) -> bool {
         let of_rows = match &self.more {
-            More::Rows { rows, .. } => rows.iter().any(|row| !row.name.errors.is_empty() || !row.value.errors.is_empty()),
+            More::Rows { rows, .. } => {
+                rows.iter().any(|row| !row.name.errors.is_empty() || !row.value.errors.is_empty())
+            }
             _ => false,
         };
         of_rows || !self.field.errors.is_empty()

@@ -267,7 +267,8 @@ fn title(text: Text, position: usize) -> String {
 }
 
 fn mode(text: Text, saved: &SettingsView, draft: &Draft) -> Field {
-    let credits = text.get("sms_settings.default_help").with("remaining", text.number(saved.credits.remaining));
+    let credits =
+        text.get("sms_settings.default_help").with("remaining", text.number(saved.credits.remaining));
     let reason = saved.default_unavailable.as_ref();
     let default = Choice {
         is_disabled: reason.is_some(),

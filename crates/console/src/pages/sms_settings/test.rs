@@ -82,9 +82,8 @@ async fn show(
 ) -> Answer {
     let steps = found(&console, &visit, &path).await?;
     let text = visit.text();
-    let page = Page::new(&console, &visit, text.get("sms_test.title")).lead(
-        text.get("sms_test.lead").with("number", &steps.message.to),
-    );
+    let page = Page::new(&console, &visit, text.get("sms_test.title"))
+        .lead(text.get("sms_test.lead").with("number", &steps.message.to));
     answer::html(&TestPage { page, id: steps.message.id.clone(), steps })
 }
 

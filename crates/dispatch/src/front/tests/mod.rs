@@ -3,6 +3,7 @@
 mod keys;
 mod manifest;
 mod messages;
+mod people;
 mod preview;
 mod servers;
 mod settings;
@@ -115,17 +116,20 @@ impl Bench {
 }
 
 async fn open(folder: &tempfile::TempDir) -> Dispatch {
+    Dispatch::open(parts(folder)).await.unwrap()
+}
+
+fn parts(folder: &tempfile::TempDir) -> Parts {
     let store = SqliteStore::open(folder.path().join("store"), SqliteOptions::default()).unwrap();
     let plugins: Vec<Arc<dyn Plugin>> = vec![Arc::new(FakePlugin::new()), Arc::new(GenericHttpPlugin::new())];
-    let parts = Parts {
+    Parts {
         store: Arc::new(store),
         sealer: Sealer::new(&[7; 32]).unwrap(),
         plugins: Plugins::new(plugins),
         environment: Environment::default(),
         limits: Limits::default(),
         metrics: Arc::default(),
-    };
-    Dispatch::open(parts).await.unwrap()
+    }
 }
 
 /// Mode Custom through one gateway `main` with these settings.

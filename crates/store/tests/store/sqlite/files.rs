@@ -7,7 +7,7 @@ use std::sync::Arc;
 use textgate_sms::*;
 use textgate_store::*;
 
-fn try_open(path: &Path) -> Result<SqliteStore, StoreError> {
+pub fn try_open(path: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path, SqliteOptions::default())
 }
 

@@ -1,5 +1,6 @@
 //! The contract of the store, kept by SQLite.
 
+mod audit;
 mod faults;
 mod files;
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod manifest;
+pub mod npm;
 mod server;
 mod wait;
 

@@ -1,0 +1,149 @@
+//! What a person does with a page: look, fill in, press.
+
+use super::{Browser, Width};
+use crate::kit::eventually;
+use fantoccini::Locator;
+use fantoccini::elements::Element;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+
+impl Browser {
+    /// Opens a page of this server.
+    pub async fn goto(&self, at: SocketAddr, path: &str) {
+        self.client.goto(&format!("http://{at}{path}")).await.unwrap();
+    }
+
+    /// Path and query of the page that is shown.
+    pub async fn here(&self) -> String {
+        let url = self.client.current_url().await.unwrap();
+        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    }
+
+    /// The page's HTML as it is now.
+    pub async fn source(&self) -> String {
+        self.client.source().await.unwrap()
+    }
+
+    /// The one element of this CSS selector.
+    pub async fn find(&self, css: &str) -> Element {
+        let found = self.client.find(Locator::Css(css)).await;
+        match found {
+            Ok(element) => element,
+            Err(error) => panic!("{css} at {}: {error}\n{}", self.here().await, self.text().await),
+        }
+    }
+
+    /// How many elements there are of this selector.
+    pub async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    /// The text that is to be seen on the page.
+    pub async fn text(&self) -> String {
+        self.text_of("body").await
+    }
+
+    /// The text that is to be seen of this element.
+    pub async fn text_of(&self, css: &str) -> String {
+        let element = self.client.find(Locator::Css(css)).await.unwrap();
+        element.text().await.unwrap()
+    }
+
+    /// Fills in a text field by its name, in place of what is there.
+    pub async fn fill(&self, name: &str, value: &str) {
+        let field = self.find(&format!("main [name=\"{name}\"]:not([type=hidden])")).await;
+        field.clear().await.unwrap();
+        field.send_keys(value).await.unwrap();
+    }
+
+    /// Selects a radio button or checks a box.
+    pub async fn choose(&self, name: &str, value: &str) {
+        self.press(&format!("main [name=\"{name}\"][value=\"{value}\"]")).await;
+    }
+
+    /// Selects an entry of a list by its value.
+    pub async fn select(&self, name: &str, value: &str) {
+        self.find(&format!("main select[name=\"{name}\"]")).await.select_by_value(value).await.unwrap();
+    }
+
+    /// Presses what opens or changes something on this page.
+    pub async fn press(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    /// Presses what leads to another page, and waits for it.
+    pub async fn follow(&self, css: &str) {
+        let element = self.find(css).await;
+        let before = self.client.find(Locator::Css("html")).await.unwrap().element_id();
+        element.click().await.unwrap();
+        // The element of the new page is another one, and may not be there for a moment.
+        eventually("another page", async || {
+            let now = self.client.find(Locator::Css("html")).await.ok()?.element_id();
+            (now != before).then_some(())
+        })
+        .await;
+        self.loaded().await;
+    }
+
+    /// Presses the form's own button, and waits for the next page.
+    pub async fn submit(&self, form: &str) {
+        self.follow(&format!("{form} button:not([type=button])")).await;
+    }
+
+    async fn loaded(&self) {
+        eventually("a page", async || self.client.find(Locator::Css("main, pre")).await.ok().map(drop)).await;
+    }
+
+    /// Runs a script of the test's in the page, past the page's own policy.
+    pub async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Whether the page is wider than its window.
+    pub async fn overflows(&self) -> bool {
+        let width = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        self.script(width).await.as_i64().unwrap() > 0
+    }
+
+    /// Removes a cookie, as a browser does that was closed or a session that has ended.
+    pub async fn forget(&self, cookie: &str) {
+        self.client.delete_cookie(cookie).await.unwrap();
+    }
+
+    /// Writes a picture of the whole page as `docs/images/NAME-desktop.png` or `-phone.png`, where TEXTGATE_SCREENSHOTS is set: where it
+    /// names a directory, there.
+    pub async fn picture(&self, name: &str, width: Width) {
+        let Some(wanted) = std::env::var_os("TEXTGATE_SCREENSHOTS") else { return };
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images");
+        let dir = if Path::new(&wanted).is_dir() { wanted.into() } else { images };
+        std::fs::create_dir_all(&dir).unwrap();
+        let kind = if width == Width::Phone { "phone" } else { "desktop" };
+        let parameters = json!({"format": "png", "captureBeyondViewport": true});
+        let shot = self.devtools("Page.captureScreenshot", parameters).await;
+        let octets = base64(shot["data"].as_str().unwrap());
+        std::fs::write(dir.join(format!("{name}-{kind}.png")), octets).unwrap();
+    }
+}
+
+/// Base64 (RFC 4648 §4).
+fn base64(text: &str) -> Vec<u8> {
+    let value = |c: u8| match c {
+        b'A'..=b'Z' => Some(c - b'A'),
+        b'a'..=b'z' => Some(c - b'a' + 26),
+        b'0'..=b'9' => Some(c - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let (mut octets, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for six in text.bytes().filter_map(value) {
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            octets.push((bits >> count) as u8);
+        }
+    }
+    octets
+}
