@@ -15,3 +15,5 @@ mod site;
 
 mod pages;
 mod sign_in;
+mod sms_settings;
+mod sms_settings_kinds;

@@ -26,7 +26,7 @@ async fn every_page_breaks_no_rule_of_accessibility_and_fits_a_phone_in_light_an
 }
 
 /// The page in both widths and both themes.
-async fn look(browser: &Browser, name: &str, open: impl AsyncFn(&Browser)) {
+pub async fn look(browser: &Browser, name: &str, open: impl AsyncFn(&Browser)) {
     for scheme in [Scheme::Light, Scheme::Dark] {
         browser.prefer(scheme).await;
         for width in [Width::Desktop, Width::Phone] {
