@@ -10,7 +10,6 @@ use crate::{Pdu, PduField, Preview, PreviewError, Submission};
 use bytes::BytesMut;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 use textgate_sms::{Encoding, decode, encoding_of_data_coding, parse_header};
 
 /// Every submit_sm of a message, in order.
@@ -25,7 +24,7 @@ pub(super) fn preview(smpp: &Smpp, submission: &Submission) -> Result<Preview, P
         let mut octets = BytesMut::new();
         // The first request of a session is its bind.
         let part = Part { number, reference, sequence: u32::from(number) + 2 };
-        prepared.write(&mut octets, format, submission, part, Instant::now());
+        prepared.write(&mut octets, format, submission, part, submission.routing.accepted_at);
         preview.pdus.push(read(&octets, prepared.encoding()));
     }
     Ok(preview)
@@ -85,7 +84,8 @@ fn read_body(body: &[u8], encoding: Encoding, fields: &mut Vec<PduField>) -> Opt
     let scheduled = text(reader.text().ok()?);
     add("schedule_delivery_time", scheduled, "at once".to_owned());
     let validity = text(reader.text().ok()?);
-    let meaning = if validity.is_empty() { "the SMSC's default" } else { "relative: YYMMDDhhmmsstnn, R" };
+    let meaning =
+        if validity.is_empty() { "the SMSC's default" } else { "from then on: YYMMDDhhmmss, relative" };
     add("validity_period", validity, meaning.to_owned());
     let [registered_delivery, replaces, data_coding, default_message, length] = reader.octets().ok()?;
     let meaning = if registered_delivery & 1 == 1 { "a receipt is asked for" } else { "no receipt" };

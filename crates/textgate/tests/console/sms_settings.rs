@@ -48,7 +48,7 @@ async fn every_problem_stands_at_its_field_and_nothing_that_was_typed_is_lost() 
     let Some(browser) = Browser::open().await else { return };
     at_settings(&server, &browser, "ada").await;
     browser.do_("apply").await;
-    assert!(browser.error_of("gateways[0].plugin").await.contains("choose an SMS Plugin"));
+    assert!(browser.error_of("gateways[0].plugin").await.contains("Choose an SMS Plugin"));
 
     browser.plugin(0, "smpp").await;
     browser.fill(&first("port"), "99999").await;
@@ -62,13 +62,13 @@ async fn every_problem_stands_at_its_field_and_nothing_that_was_typed_is_lost() 
     browser.fill("failover_after_ms", "7").await;
     browser.do_("apply").await;
     for (control, wanted) in [
-        (first("system_id").as_str(), "enter System ID"),
-        (&first("port"), "enter a whole number from 1 to 65535"),
+        (first("system_id").as_str(), "Enter System ID"),
+        (&first("port"), "Enter a whole number from 1 to 65535"),
         (&first("host"), "without scheme and port"),
-        (&first("window"), "enter a whole number from 1 to 2000"),
+        (&first("window"), "Enter a whole number from 1 to 2000"),
         (&first("service_type"), "Other"),
-        ("test_number", "remove +, spaces and punctuation: 15550100100"),
-        ("failover_after_ms", "enter 100 to 600000"),
+        ("test_number", "Remove +, spaces and punctuation: 15550100100"),
+        ("failover_after_ms", "Enter 100 to 600000"),
     ] {
         let told = browser.error_of(control).await;
         assert!(told.contains(wanted), "{control}: {told}");
@@ -119,10 +119,10 @@ async fn generic_http_s_rules_are_told_at_their_fields() {
     browser.do_("apply").await;
     for (control, wanted) in [
         (first("url").as_str(), "at most one query parameter"),
-        (&first("destination_parameter"), "enter Destination Parameter Name"),
-        (&first("message_parameter"), "enter Message Parameter Name"),
-        (&first("parameters[0].name"), "enter the parameter's name"),
-        (&first("proxy_url"), "enter Proxy URL"),
+        (&first("destination_parameter"), "Enter Destination Parameter Name"),
+        (&first("message_parameter"), "Enter Message Parameter Name"),
+        (&first("parameters[0].name"), "Enter the parameter's name"),
+        (&first("proxy_url"), "Enter Proxy URL"),
     ] {
         let told = browser.error_of(control).await;
         assert!(told.contains(wanted), "{control}: {told}");

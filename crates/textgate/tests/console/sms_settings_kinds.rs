@@ -51,6 +51,7 @@ impl Browser {
             self.prefer(scheme).await;
             for width in [Width::Desktop, Width::Phone] {
                 self.resize(width).await;
+                self.script("window.scrollTo(0, 0); document.activeElement.blur()").await;
                 assert!(!self.overflows().await, "{name} is wider than the window, {width:?}");
                 let name = if scheme == Scheme::Dark { format!("{name}-dark") } else { name.to_owned() };
                 self.picture(&name, width).await;

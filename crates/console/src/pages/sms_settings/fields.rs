@@ -199,7 +199,10 @@ impl Maker<'_> {
         let is_cleared = self.gateway.cleared.contains(name);
         // Never what browsers have in store for the person who signs in here.
         field.autocomplete = "new-password";
-        field.mark = Some(self.state(is_set, is_kept));
+        field.mark = match field.mark.filter(|_| !is_set && !is_kept) {
+            Some(required) => Some(required),
+            None => Some(self.state(is_set, is_kept)),
+        };
         let clear = (is_set && !field.is_required).then(|| {
             Field::check(format!("{control}~clear"), self.text.get("sms_settings.clear"))
                 .value(if is_cleared { "on" } else { "" })

@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::flash::Flash;
 use crate::form::{Form, Problems};
 use crate::routes::{Need, Route};
+use crate::text::Text;
 use crate::visit::Visit;
 use axum::extract::State;
 use draft::{Draft, Gateway, Row};
@@ -222,19 +223,29 @@ fn named(draft: &Draft, visit: &Visit, problems: Vec<Problem>) -> Problems {
         };
         let message = match draft.gateways.iter().enumerate().any(of_gateway) {
             true => text.get("sms_settings.choose_plugin").into(),
-            false => problem.message.clone(),
+            false => sentence(text, &problem.message),
         };
         named.add(&problem.path, message);
     }
     named
 }
 
+/// What a room below says is wrong, as a sentence.
+fn sentence(text: Text, problem: &str) -> String {
+    let problem = text.problem(problem);
+    let mut characters = problem.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    // Behind a number or a value to be copied, a full stop would be taken for a part of it.
+    let end = if problem.ends_with(|last: char| last.is_alphabetic()) { "." } else { "" };
+    format!("{first}{}{end}", characters.as_str())
+}
+
 /// What keeps a test message from being sent, in words.
-fn refusal(refusal: Refusal) -> String {
+fn refusal(text: Text, refusal: Refusal) -> String {
     match refusal {
         Refusal::Invalid(problems) => {
-            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
+            problems.iter().map(|problem| sentence(text, &problem.message)).collect::<Vec<_>>().join(" ")
         }
-        other => other.to_string(),
+        other => sentence(text, &other.to_string()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Gateway, prefix};
 use super::fields::{Block, Maker, More};
+use super::sentence;
 use crate::console::Console;
 use crate::field::{Choice, Field};
 use crate::form::Problems;
@@ -273,17 +274,10 @@ fn mode(text: Text, saved: &SettingsView, draft: &Draft) -> Field {
     let default = Choice {
         is_disabled: reason.is_some(),
         ..Choice::new("default", text.get("mode.default"))
-            .help(reason.map_or_else(|| credits.into(), |reason| sentence(&text.problem(reason))))
+            .help(reason.map_or_else(|| credits.into(), |reason| sentence(text, reason)))
     };
     let custom = Choice::new("custom", text.get("mode.custom")).help(text.get("sms_settings.custom_help"));
     Field::radios("mode", text.get("sms_settings.mode"), vec![default, custom]).value(draft.mode.clone())
-}
-
-/// A problem's words as a sentence.
-fn sentence(problem: &str) -> String {
-    let mut characters = problem.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
 }
 
 fn test_number(text: Text, draft: &Draft) -> Field {

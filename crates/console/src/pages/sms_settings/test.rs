@@ -69,7 +69,7 @@ pub(super) async fn send(console: &Console, visit: &Visit, draft: &Draft) -> Ans
             // The settings are applied all the same.
             let saved = console.dispatch.settings(visit.vs).await?;
             let draft = Draft { preview_text: draft.preview_text.clone(), ..Draft::of(&saved) };
-            let problems = Problems::at("test_number", refusal(refused));
+            let problems = Problems::at("test_number", refusal(visit.text(), refused));
             answer::wrong(&shown(console, visit, &saved, &draft, &problems, None, false)?)
         }
     }
