@@ -45,6 +45,16 @@ static MANIFEST_SERVER: Object = Object {
         optional("credits", COUNT, "The allocation."),
         optional("sms_settings", Shape::Object(&SETTINGS_INPUT), "The SMS settings."),
         optional("api_key", Shape::List(&Shape::Object(&MANIFEST_KEY), 100_000), "API keys."),
+        optional("user", Shape::List(&Shape::Object(&MANIFEST_USER), 100_000), "Users."),
+    ],
+};
+
+static MANIFEST_USER: Object = Object {
+    name: "ManifestUser",
+    about: "One user of a manifest.",
+    properties: &[
+        required("name", Shape::Text(128), "Its name."),
+        required("role", Shape::OneOf(crate::users::roles), "What it may do."),
     ],
 };
 
@@ -72,6 +82,11 @@ static APPLIED: Object = Object {
             "generated",
             Shape::List(&Shape::List(&Shape::Text(4096), 3), 1_000_000),
             "Secrets made for new keys: path, key name, secret. Told once.",
+        ),
+        optional(
+            "invitations",
+            Shape::List(&Shape::List(&Shape::Text(4096), 3), 1_000_000),
+            "Links for new users to set a password: path, user name, link. Told once.",
         ),
     ],
 };
@@ -282,6 +297,7 @@ mod tests {
         let body = json!({"manifest": {"virtual_server": [{
             "path": "acme", "credits": 1000,
             "sms_settings": {"mode": "custom", "gateway": [{"plugin": "smpp", "settings": {"host": "h"}}]},
+            "user": [{"name": "ada", "role": "operator"}],
             "api_key": [{"name": "app", "secret": "tg_aaaaaaaaaaaaaaaaaaaaaaaa", "role": "send", "rate": 9}],
         }]}});
         let applying: Applying = body::parse(body.to_string().as_bytes(), &APPLYING).unwrap();
@@ -305,6 +321,7 @@ mod tests {
         let applied = Applied {
             changes: vec!["add acme".into()],
             generated: vec![("acme".into(), "app".into(), "tg".into())],
+            invitations: vec![("acme".into(), "ada".into(), "/console/invitation/x".into())],
         };
         let mut problems = Vec::new();
         APPLIED.check(&serde_json::to_value(applied).unwrap(), "", &mut problems);

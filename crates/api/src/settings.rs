@@ -157,7 +157,7 @@ static PLUGIN_SHOWN: Object = Object {
         optional(
             "provider",
             Shape::Any,
-            "Of a preconfigured provider: `site`, `documentation`, `countries`, `features`, `experimental` with its reason, `note`, `receipts` (how they come; blank: their address goes with each message), `sources`.",
+            "Of a preconfigured provider: `site`, `documentation`, `countries`, `features`, `experimental` with its reason, `note`, `receipts` (how they come; blank: their address goes with each message), `at_once` (how many waiting messages share one request), `sources`.",
         ),
     ],
 };

@@ -21,7 +21,7 @@ use textgate_sms::VsId;
 const USER_NAME: Shape = Shape::Text(128);
 const PASSWORD: Shape = Shape::Text(256);
 
-fn roles() -> Vec<&'static str> {
+pub(crate) fn roles() -> Vec<&'static str> {
     UserRole::ALL.iter().map(|role| role.name()).collect()
 }
 

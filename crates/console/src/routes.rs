@@ -69,8 +69,7 @@ pub fn router(dispatch: Dispatch, options: ConsoleOptions) -> Router {
     let console = Arc::new(Console::new(dispatch, options));
     let gated = |need, handler: MethodRouter<Arc<Console>>| {
         let gate = Gate { console: Arc::clone(&console), need };
-        // Other methods pass the gate too, and get a page.
-        handler.fallback(other_method).layer(from_fn_with_state(gate, gate::pass))
+        handler.layer(from_fn_with_state(gate, gate::pass))
     };
     let mut by_path: Vec<(&str, MethodRouter<Arc<Console>>)> = Vec::new();
     for route in table() {
@@ -89,7 +88,10 @@ pub fn router(dispatch: Dispatch, options: ConsoleOptions) -> Router {
     for (path, methods) in by_path {
         router = router.route(path, methods);
     }
-    router.with_state(console)
+    let gate = Gate { console: Arc::clone(&console), need: Need::Nobody };
+    // For addresses that are there by another method: the gate shows a page for it.
+    let other_method = Handler::<_, Arc<Console>>::layer(other_method, from_fn_with_state(gate, gate::pass));
+    router.method_not_allowed_fallback(other_method).with_state(console)
 }
 
 async fn home() -> Answer {

@@ -21,15 +21,29 @@ impl Lanes {
     pub(crate) fn pop(&mut self) -> Option<Box<Submission>> {
         let lane = self.0.iter_mut().find(|lane| !lane.is_empty())?;
         let next = lane.pop_front();
-        if lane.is_empty() && lane.capacity() > KEPT {
-            lane.shrink_to(KEPT);
-        }
+        give_back(lane);
         next
     }
 
     /// The next passcode.
     pub(crate) fn pop_otp(&mut self) -> Option<Box<Submission>> {
         if self.has_otp() { self.pop() } else { None }
+    }
+
+    /// The next one that is no passcode, if it `is_wanted`.
+    pub(crate) fn pop_other(
+        &mut self,
+        is_wanted: impl FnOnce(&Submission) -> bool,
+    ) -> Option<Box<Submission>> {
+        let other = |kind: &Kind| *kind != Kind::Otp && !self.0[usize::from(kind.code())].is_empty();
+        let kind = Kind::ALL.iter().copied().find(other)?;
+        let lane = self.lane(kind);
+        if !lane.front().is_some_and(|front| is_wanted(front)) {
+            return None;
+        }
+        let next = lane.pop_front();
+        give_back(lane);
+        next
     }
 
     /// Whether a passcode waits.
@@ -83,6 +97,13 @@ impl Lanes {
 
     fn lane(&mut self, kind: Kind) -> &mut VecDeque<Box<Submission>> {
         &mut self.0[usize::from(kind.code())]
+    }
+}
+
+/// Gives the system what a backlog needed, once it is gone.
+fn give_back(lane: &mut VecDeque<Box<Submission>>) {
+    if lane.is_empty() && lane.capacity() > KEPT {
+        lane.shrink_to(KEPT);
     }
 }
 

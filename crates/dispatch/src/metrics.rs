@@ -2,6 +2,7 @@
 //!
 //! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
 
+use crate::people::SignInRefusal;
 use crate::station::Station;
 use crate::view::View;
 use prometheus_client::collector::Collector;
@@ -22,6 +23,9 @@ const LATENCY: [f64; 16] =
 /// Bounds of the histogram of operations in one commit.
 const OPERATIONS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
 
+/// What an attempt to sign in may come to.
+const SIGN_INS: [&str; 5] = ["done", "wrong", "second_factor", "too_many", "store_unavailable"];
+
 /// Counters and histograms of the whole program.
 pub struct Metrics {
     registry: Registry,
@@ -35,6 +39,7 @@ pub struct Metrics {
     pub(crate) receipts: Counter,
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
+    sign_ins: [Counter; SIGN_INS.len()],
     commit: Histogram,
     commit_operations: Histogram,
 }
@@ -53,6 +58,7 @@ impl Default for Metrics {
         let accepted = family(&mut registry, "messages_accepted", "Messages accepted, by kind");
         let finished =
             family(&mut registry, "messages_changed", "Messages that came to this state, by state");
+        let sign_ins = family(&mut registry, "sign_ins", "Attempts to sign in to the console, by outcome");
         let waits = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latency);
         registry.register_with_unit(
             "message_wait",
@@ -106,6 +112,7 @@ impl Default for Metrics {
             receipts,
             receipts_unmatched,
             inbound,
+            sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
             commit,
             commit_operations,
             registry,
@@ -118,6 +125,19 @@ impl Metrics {
     pub fn on_commit(&self, stats: CommitStats) {
         self.commit.observe(stats.took.as_secs_f64());
         self.commit_operations.observe(stats.operations as f64);
+    }
+
+    /// Counts an attempt to sign in.
+    pub(crate) fn on_sign_in(&self, refusal: Option<SignInRefusal>) {
+        let [done, wrong, second_factor, too_many, store_unavailable] = &self.sign_ins;
+        let counter = match refusal {
+            None => done,
+            Some(SignInRefusal::Wrong) => wrong,
+            Some(SignInRefusal::SecondFactorNeeded) => second_factor,
+            Some(SignInRefusal::TooMany { .. }) => too_many,
+            Some(SignInRefusal::StoreUnavailable) => store_unavailable,
+        };
+        counter.inc();
     }
 
     /// All of it, with the gateways as they are now.

@@ -1,5 +1,7 @@
 //! One configured gateway as dispatch sees it: what waits for it, and how it is.
 
+mod along;
+
 use crate::breaker::Breaker;
 use crate::built::Built;
 use crate::lanes::Lanes;
@@ -35,6 +37,8 @@ struct State {
     standing: Standing,
     breaker: Breaker,
     in_flight: u64,
+    /// So many of them are in another message's request, and need no place in the window.
+    along: u64,
     /// When something that waits must be looked at.
     next_look: Option<Instant>,
     is_removed: bool,
@@ -94,6 +98,7 @@ impl Station {
             standing,
             breaker: Breaker::default(),
             in_flight: 0,
+            along: 0,
             next_look: None,
             is_removed: false,
         };
@@ -218,9 +223,14 @@ impl Station {
     pub(crate) fn finished(&self, outcomes: &[(Box<Submission>, Outcome)], now: Instant) -> Option<Turned> {
         let mut state = self.lock();
         let (was_open, was_closed) = (state.breaker.opens_at(), state.breaker.is_closed());
-        for (_, outcome) in outcomes {
+        for (submission, outcome) in outcomes {
             state.in_flight = state.in_flight.saturating_sub(1);
-            state.breaker.record(outcome.class, now);
+            if submission.routing.is_along {
+                // One request that fails is one failure, however many messages were in it.
+                state.along = state.along.saturating_sub(1);
+            } else {
+                state.breaker.record(outcome.class, now);
+            }
         }
         if state.in_flight == 0 {
             state.breaker.probe_lost();
@@ -388,7 +398,9 @@ impl State {
     /// Whether only the part of the window is free that is kept for passcodes.
     fn is_kept_for_otp(&self) -> bool {
         match self.standing {
-            Standing::Up { window } => self.in_flight >= u64::from(window - window / OTP_SHARE),
+            Standing::Up { window } => {
+                self.in_flight.saturating_sub(self.along) >= u64::from(window - window / OTP_SHARE)
+            }
             _ => false,
         }
     }

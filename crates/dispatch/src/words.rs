@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::time::Instant;
 use textgate_gateway::Problem;
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, ReceiptState, VsId};
-use textgate_store::{Credits, Role};
+use textgate_store::{Credits, Role, UserRole};
 
 /// A message that somebody wants sent.
 #[derive(Clone, Default)]
@@ -449,6 +449,19 @@ pub struct ManifestServer {
     /// API keys.
     #[serde(default)]
     pub api_key: Vec<ManifestKey>,
+    /// Users.
+    #[serde(default)]
+    pub user: Vec<ManifestUser>,
+}
+
+/// One user of a [`Manifest`]: without a password, which it sets by a link.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestUser {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub role: UserRole,
 }
 
 /// One API key of a [`Manifest`].
@@ -475,4 +488,7 @@ pub struct Applied {
     pub changes: Vec<String>,
     /// Secrets made for new keys: `(path, key name, secret)`. Told once.
     pub generated: Vec<(String, String, String)>,
+    /// Links for new users to set a password: `(path, user name, link)`. Told once.
+    #[serde(default)]
+    pub invitations: Vec<(String, String, String)>,
 }

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::station::Station;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use textgate_gateway::{Health, Inbound, NotKept, Outcome, Receipt, Submission, Work};
 use textgate_sms::MessageState;
 use textgate_store::{InboundRecord, Purpose, ReceiptRecord, StoreError};
@@ -21,16 +21,19 @@ impl Work for StationWork {
         let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());
         let (before, mut expired) = (into.len(), Vec::new());
         self.station.take(room, now, now_ms, into, &mut expired);
-        for submission in &mut into[before..] {
-            let routing = &mut submission.routing;
-            routing.since = now;
-            submission.answer_by = now + Duration::from_millis(routing.patience_ms.into());
-            let waited = now.saturating_duration_since(routing.accepted_at);
-            self.engine.metrics.wait[usize::from(submission.kind.code())].observe(waited.as_secs_f64());
-        }
-        for submission in expired {
-            self.engine.finish(submission, self.engine.expired());
-        }
+        self.taken(now, &mut into[before..], expired, false);
+    }
+
+    fn take_along(
+        &self,
+        room: usize,
+        fits: &mut dyn FnMut(&[Box<Submission>], &Submission) -> bool,
+        into: &mut Vec<Box<Submission>>,
+    ) {
+        let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());
+        let (before, mut expired) = (into.len(), Vec::new());
+        self.station.take_along(room, now, now_ms, fits, into, &mut expired);
+        self.taken(now, &mut into[before..], expired, true);
     }
 
     fn ready(&self) -> &Notify {
@@ -99,6 +102,28 @@ impl Work for StationWork {
             Some(true) => self.engine.look_everywhere(),
             Some(false) => self.engine.look(self.station.id),
             None => {}
+        }
+    }
+}
+
+impl StationWork {
+    /// What follows for messages that the gateway took, and for those that came too late for it.
+    fn taken(
+        &self,
+        now: Instant,
+        taken: &mut [Box<Submission>],
+        expired: Vec<Box<Submission>>,
+        is_along: bool,
+    ) {
+        for submission in taken {
+            let routing = &mut submission.routing;
+            (routing.since, routing.is_along) = (now, is_along);
+            submission.answer_by = now + Duration::from_millis(routing.patience_ms.into());
+            let waited = now.saturating_duration_since(routing.accepted_at);
+            self.engine.metrics.wait[usize::from(submission.kind.code())].observe(waited.as_secs_f64());
+        }
+        for submission in expired {
+            self.engine.finish(submission, self.engine.expired());
         }
     }
 }

@@ -50,6 +50,9 @@ pub struct Provider {
     /// the address is made known to the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipts: Option<String>,
+    /// How many alerts and texts that wait anyway share one request, where the provider takes several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<usize>,
     /// Where these facts are from.
     pub sources: Vec<Source>,
 }

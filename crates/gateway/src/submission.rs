@@ -59,6 +59,8 @@ pub struct Routing {
     pub round: u16,
     /// How long the gateway it is with may be silent (ms).
     pub patience_ms: u32,
+    /// It leaves in another message's request, and takes no place of its own in the window.
+    pub is_along: bool,
     /// A gateway failed in this round in a way that may pass.
     pub is_worth_another_round: bool,
     /// So many gateways may have taken it without telling.
@@ -87,6 +89,7 @@ impl Routing {
             order: 0,
             round: 0,
             patience_ms: 0,
+            is_along: false,
             is_worth_another_round: false,
             uncertain: 0,
             segments_sent: 0,

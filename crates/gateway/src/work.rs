@@ -52,6 +52,18 @@ pub trait Work: Send + Sync + 'static {
     /// Moves up to `room` waiting submissions into `into`, passcodes first. Never blocks.
     fn take(&self, room: usize, into: &mut Vec<Box<Submission>>);
 
+    /// Moves up to `room` more messages into `into`, which leave in the request of one that was [taken](Self::take): alerts and
+    /// texts that wait already, in their order, as long as `fits` says so. They need no place in the window, so no passcode
+    /// waits because of them. Never blocks. By default there are none.
+    fn take_along(
+        &self,
+        room: usize,
+        fits: &mut dyn FnMut(&[Box<Submission>], &Submission) -> bool,
+        into: &mut Vec<Box<Submission>>,
+    ) {
+        let _ = (room, fits, into);
+    }
+
     /// Wakes one waiter when there is something to take (and the next, as long as something is left). Arm it
     /// (`notified()`) before calling [`take`](Self::take), so that nothing is missed.
     fn ready(&self) -> &Notify;

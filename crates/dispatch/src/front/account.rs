@@ -133,8 +133,9 @@ impl Dispatch {
 
     /// That whoever has the session also knows the password; guesses are limited as at the sign-in.
     async fn prove(&self, person: &Person, at: &str, password: &str) -> Result<(), DirectoryError> {
-        // Sessions come from anywhere: all of them count as one place.
-        let from = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        // Sessions come from anywhere: a user's all count as one place, from which nobody calls (RFC 1122 §3.2.1.3) and no other
+        // user's come.
+        let from = IpAddr::V4(Ipv4Addr::from_bits(person.user & 0x00FF_FFFF));
         let engine = &self.engine;
         let name = person.name.to_ascii_lowercase();
         let attempt = engine.accounts.limits.begin(&name, from, engine.clock.now()).map_err(|wait| {

@@ -3,15 +3,17 @@
 use super::api_keys::{self, MOST_KEYS};
 use super::draft::{Above, Current, Draft};
 use super::servers::DEEPEST;
-use super::{credits, names};
+use super::{credits, names, users};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
 use crate::view::View;
-use crate::words::{Applied, DirectoryError, Manifest, ManifestKey, ManifestServer, Mode, SettingsInput};
+use crate::words::{
+    Applied, DirectoryError, Manifest, ManifestKey, ManifestServer, ManifestUser, Mode, SettingsInput,
+};
 use std::collections::{BTreeSet, HashMap};
 use textgate_gateway::Problem;
 use textgate_sms::VsId;
-use textgate_store::{Allocation, ApiKeyRecord, Change, Credits, NewApiKey, Role};
+use textgate_store::{Allocation, ApiKeyRecord, Change, Credits, NewApiKey, NewUser, Role};
 
 /// The remark in the ledger.
 const NOTE: &str = "textgate apply";
@@ -38,6 +40,7 @@ impl Dispatch {
             if dry_run {
                 // They would be others when it is done.
                 applied.generated.clear();
+                applied.invitations.clear();
             }
             Ok((if dry_run { Vec::new() } else { changes }, applied))
         };
@@ -72,6 +75,9 @@ struct Plan<'a> {
     /// Whether those whose settings are in the manifest will have gateways of their own.
     is_custom: HashMap<VsId, bool>,
     next_gateway: u32,
+    next_user: u32,
+    /// Names of users to be made, in lower case.
+    made_users: BTreeSet<String>,
     problems: Vec<Problem>,
     changes: Vec<Change>,
     applied: Applied,
@@ -93,6 +99,8 @@ impl<'a> Plan<'a> {
             parents: HashMap::new(),
             is_custom: HashMap::new(),
             next_gateway: view.directory.next_gateway,
+            next_user: view.directory.next_user,
+            made_users: BTreeSet::new(),
             problems: Vec::new(),
             changes: Vec::new(),
             applied: Applied::default(),
@@ -201,6 +209,9 @@ impl<'a> Plan<'a> {
             }
             self.key(&at, &path, vs, key)?;
         }
+        for (index, user) in said.user.into_iter().enumerate() {
+            self.user(&format!("{at}.user[{index}]"), &path, vs, user)?;
+        }
         Ok(())
     }
 
@@ -287,6 +298,38 @@ impl<'a> Plan<'a> {
             None => format!("add API key {}", key.name),
         };
         self.change(path, &sentence, Change::PutApiKey(key));
+        Ok(())
+    }
+
+    fn user(&mut self, at: &str, path: &str, vs: VsId, said: ManifestUser) -> Result<(), DirectoryError> {
+        let ManifestUser { name, role } = said;
+        let at = format!("{at}.name");
+        let key = name.to_ascii_lowercase();
+        if let Some(problem) = users::problem_of_name(&name) {
+            self.problems.push(Problem::new(at, problem));
+            return Ok(());
+        }
+        match self.view.user_named(&key) {
+            // Not where: that may be another tenant.
+            Some(there) if there.vs != vs => self.problems.push(Problem::new(at, users::taken(&name))),
+            Some(there) if there.role == role => {}
+            Some(there) => {
+                let sentence = format!("change user {name}: role {} → {}", there.role.name(), role.name());
+                self.change(path, &sentence, Change::PutUser(NewUser { role, ..there.clone().into() }));
+            }
+            None if !self.made_users.insert(key) => {
+                self.problems.push(Problem::new(at, "this user is named twice"));
+            }
+            None => {
+                let (link, invitation) = users::invitation(self.engine)?;
+                let new = users::new_record(self.view, vs, &name, role);
+                let new = NewUser { id: self.next_user, invitation: Some(invitation), ..new };
+                self.next_user = self.next_user.saturating_add(1);
+                self.applied.invitations.push((path.to_owned(), name.clone(), link.path()));
+                let sentence = format!("add user {name} as {}", role.name());
+                self.change(path, &sentence, Change::PutUser(new));
+            }
+        }
         Ok(())
     }
 

@@ -27,6 +27,12 @@ impl Dispatch {
     /// # Errors
     /// [`SignInRefusal`].
     pub async fn sign_in(&self, input: SignIn) -> Result<SignedIn, SignInRefusal> {
+        let outcome = self.try_sign_in(input).await;
+        self.engine.metrics.on_sign_in(outcome.as_ref().err().copied());
+        outcome
+    }
+
+    async fn try_sign_in(&self, input: SignIn) -> Result<SignedIn, SignInRefusal> {
         let engine = &self.engine;
         let SignIn { name, password, code, from } = input;
         let key = name.trim().to_ascii_lowercase();

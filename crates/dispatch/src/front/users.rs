@@ -4,6 +4,7 @@ use super::{invalid, server};
 use crate::accounts::passwords;
 use crate::accounts::tokens;
 use crate::dispatch::Dispatch;
+use crate::engine::Engine;
 use crate::people::*;
 use crate::view::View;
 use crate::words::DirectoryError;
@@ -78,7 +79,7 @@ impl Dispatch {
             Some(password) => Some(self.engine.accounts.passwords.hash(password).await?),
             None => None,
         };
-        let invited = if hash.is_none() { Some(self.invitation_made()?) } else { None };
+        let invited = if hash.is_none() { Some(invitation(&self.engine)?) } else { None };
         let (link, invitation) = invited.unzip();
         let (_, id) = self
             .engine
@@ -176,7 +177,7 @@ impl Dispatch {
         id: u32,
         before: impl FnOnce(&mut NewUser),
     ) -> Result<InvitationLink, DirectoryError> {
-        let (link, invitation) = self.invitation_made()?;
+        let (link, invitation) = invitation(&self.engine)?;
         self.engine
             .change(actor, |view| {
                 let mut user = NewUser::from(find(view, within, id)?.clone());
@@ -221,12 +222,6 @@ impl Dispatch {
         Ok(name)
     }
 
-    fn invitation_made(&self) -> Result<(InvitationLink, Invitation), DirectoryError> {
-        let token = tokens::token()?;
-        let (hash, expires_ms) = (tokens::hash(&token), self.engine.clock.now_ms() + INVITATION_MS);
-        Ok((InvitationLink { token, expires_ms }, Invitation { hash, expires_ms }))
-    }
-
     fn user_shown(&self, view: &View, user: &UserRecord, seen_ms: Option<i64>) -> UserView {
         let now_ms = self.engine.clock.now_ms();
         let invited = user.invitation.map(|invitation| invitation.expires_ms);
@@ -260,6 +255,13 @@ fn invited<'a>(view: &'a View, token: &str, now_ms: i64) -> Option<&'a UserRecor
     view.directory.users.iter().find(is_it)
 }
 
+/// A new link, and what is kept of it.
+pub(super) fn invitation(engine: &Engine) -> Result<(InvitationLink, Invitation), DirectoryError> {
+    let token = tokens::token()?;
+    let (hash, expires_ms) = (tokens::hash(&token), engine.clock.now_ms() + INVITATION_MS);
+    Ok((InvitationLink { token, expires_ms }, Invitation { hash, expires_ms }))
+}
+
 /// Another administrator has to do that: so one is always left.
 fn not_oneself(actor: &str, user: &UserRecord) -> Result<(), DirectoryError> {
     if actor == crate::people::actor(&user.name) {
@@ -269,7 +271,8 @@ fn not_oneself(actor: &str, user: &UserRecord) -> Result<(), DirectoryError> {
     Ok(())
 }
 
-fn taken(name: &str) -> String {
+/// What to say where a name is taken. Not whose: that may be another tenant.
+pub(super) fn taken(name: &str) -> String {
     format!("the name {name} is taken; choose another")
 }
 

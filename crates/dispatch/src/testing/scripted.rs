@@ -25,6 +25,8 @@ pub(crate) struct Script {
     pub(crate) taken: Mutex<Vec<(MessageId, Kind, Instant)>>,
     pub(crate) health: watch::Sender<Health>,
     pub(crate) window: Mutex<usize>,
+    /// How many more messages it takes with each.
+    pub(crate) along: Mutex<usize>,
 }
 
 /// Gateways by the `key` in their settings.
@@ -61,6 +63,7 @@ impl ScriptedPlugin {
                 taken: Mutex::default(),
                 health: watch::Sender::new(Health::Up { window: 10 }),
                 window: Mutex::new(10),
+                along: Mutex::new(0),
             })
         };
         Arc::clone(self.0.lock().unwrap().entry(key.to_owned()).or_insert_with(new))
@@ -114,13 +117,20 @@ impl Gateway for Scripted {
                     if is_up && room > 0 && !stop.token.is_cancelled() {
                         work.take(room, &mut taken);
                     }
-                    flights.extend(taken.into_iter().map(|submission| self.fly(submission)));
+                    let along = *self.0.along.lock().unwrap();
+                    for submission in taken {
+                        let mut batch = vec![submission];
+                        if along > 0 {
+                            work.take_along(along, &mut |_, _| true, &mut batch);
+                        }
+                        flights.push(self.fly(batch));
+                    }
                     if stop.token.is_cancelled() && flights.is_empty() {
                         return;
                     }
                     tokio::select! {
                         biased;
-                        Some(landed) = flights.next() => work.done(&mut vec![landed]),
+                        Some(mut landed) = flights.next() => work.done(&mut landed),
                         changed = health.changed() => {
                             if changed.is_ok() { break }
                         }
@@ -134,8 +144,10 @@ impl Gateway for Scripted {
 }
 
 impl Scripted {
-    async fn fly(&self, submission: Box<Submission>) -> (Box<Submission>, Outcome) {
-        self.0.taken.lock().unwrap().push((submission.id, submission.kind, Instant::now()));
+    async fn fly(&self, batch: Vec<Box<Submission>>) -> Vec<(Box<Submission>, Outcome)> {
+        for submission in &batch {
+            self.0.taken.lock().unwrap().push((submission.id, submission.kind, Instant::now()));
+        }
         let reaction = self.0.reaction.lock().unwrap().clone();
         let class = match reaction {
             Reaction::Answer(class) => class,
@@ -144,7 +156,7 @@ impl Scripted {
                 class
             }
             Reaction::Silence => {
-                tokio::time::sleep_until(submission.answer_by.into()).await;
+                tokio::time::sleep_until(batch[0].answer_by.into()).await;
                 OutcomeClass::Uncertain
             }
         };
@@ -153,6 +165,6 @@ impl Scripted {
             OutcomeClass::Uncertain => Outcome { segments_sent: 1, ..Outcome::failed(class, "no answer") },
             class => Outcome::failed(class, "scripted"),
         };
-        (submission, outcome)
+        batch.into_iter().map(|submission| (submission, outcome.clone())).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! What a file's types cannot say: names that must exist, what stands where, and features that must be true.
 
+use super::batch;
 use super::body::is_xml_name;
 use super::file::{Auth, Feature, FieldKindFile, ProviderFile, Request, Scheme};
 use super::node::{Entries, Node};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 
 /// Where, and what is wrong.
-type Wrong = (usize, String);
+pub(super) type Wrong = (usize, String);
 
 /// Checks a file that was parsed; `stem` is its name without the ending.
 pub(super) fn check(file: &ProviderFile, fields: &[Field], stem: &str) -> Result<(), Wrong> {
@@ -51,6 +52,7 @@ pub(super) fn check(file: &ProviderFile, fields: &[Field], stem: &str) -> Result
     if let Some(each) = &file.answer.each {
         pointer(each)?;
     }
+    batch::check(file)?;
     features(file, &used)
 }
 
@@ -294,6 +296,14 @@ fn receipt(file: &ProviderFile, check: Check<'_>) -> Result<(), Wrong> {
     let (at, rule) = (spanned.span().start, spanned.get_ref());
     if let Some(each) = &rule.each {
         pointer(each)?;
+        // With a thousand receipts in a call, it would be searched a thousand times.
+        let places = [Some(&rule.id), Some(&rule.status), rule.to.as_ref(), rule.code.as_ref()];
+        if places.into_iter().flatten().any(|places| places.any_in_whole_body()) {
+            return Err((
+                at,
+                "with receipt.each, what is read is in the JSON of each entry, not in the body".into(),
+            ));
+        }
     }
     let states = rule.states.get_ref();
     if states.delivered.is_empty() {

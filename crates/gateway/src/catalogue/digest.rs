@@ -75,6 +75,12 @@ pub(crate) fn sha256(octets: &[u8]) -> [u8; 32] {
     found
 }
 
+/// MD5 (RFC 1321). Nothing rests on it: a provider's scheme puts the sum of a body under an HMAC with SHA-256.
+pub(crate) fn md5(octets: &[u8]) -> [u8; 16] {
+    use md5::Digest as _;
+    md5::Md5::digest(octets).into()
+}
+
 /// Hexadecimal, in lower case.
 pub(crate) fn hex(octets: &[u8]) -> String {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
@@ -123,6 +129,13 @@ mod tests {
             hex(&Algorithm::Sha256.compute(b"", b"abc")),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn md5_is_that_of_its_rfc() {
+        // RFC 1321 A.5.
+        assert_eq!(hex(&md5(b"")), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(hex(&md5(b"message digest")), "f96b697d7cb7938d525a2f31aaf161d0");
     }
 
     #[test]

@@ -68,6 +68,9 @@ fn one(plugin: &dyn Plugin, provider: &Provider, page: &mut String) {
             let _ = writeln!(page, "\nReceipts: {setup}");
         }
     }
+    if let Some(most) = provider.at_once {
+        let _ = writeln!(page, "\nUp to {most} alerts and texts that wait anyway share one request.");
+    }
     page.push_str("\nSources:\n\n");
     for source in &provider.sources {
         let note = source.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::node::{Scalar, Values};
 use super::request;
 use super::template::{Name, Word};
 use super::values::{AccountValues, MessageValues};
-use super::{answer, receipts};
+use super::{answer, batch, receipts};
 use crate::http::{self, Answer, BodyEnd, Call, Exchange, Token};
 use crate::{
     Balance, Callback, CallbackError, Field, Outcome, Plan, PlanError, Problem, Received, Settings,
@@ -76,11 +76,31 @@ impl CatalogueExchange {
         request::build(self, request, &values, token, moment).map_err(unmade)
     }
 
+    /// The request of several messages at this moment.
+    pub fn batch_call_at(
+        &self,
+        batch: &[Box<Submission>],
+        token: Option<&str>,
+        moment: &Moment,
+    ) -> Result<Call, Outcome> {
+        let all: Vec<MessageValues<'_>> =
+            batch.iter().map(|submission| MessageValues::new(self, submission, moment)).collect();
+        let Some((first, others)) = all.split_first() else { return Err(unmade("no message".into())) };
+        let others: Vec<&dyn Values> = others.iter().map(|values| values as &dyn Values).collect();
+        request::build_for(self, self.file.send.get_ref(), first, &others, token, moment).map_err(unmade)
+    }
+
     /// The request for the balance at this moment.
     pub fn balance_call_at(&self, token: Option<&str>, moment: &Moment) -> Result<Call, Outcome> {
         let balance =
             self.file.balance.as_ref().ok_or_else(|| unmade("this provider cannot be asked".into()))?;
         request::build(self, &balance.get_ref().request, &self.account(moment), token, moment).map_err(unmade)
+    }
+
+    /// Reads a call of the provider at this moment.
+    pub fn receive_at(&self, callback: &Callback<'_>, moment: &Moment) -> Result<Received, CallbackError> {
+        let address = self.callback_url.as_deref().unwrap_or_default();
+        receipts::receive(&self.file, &self.account(moment), address, callback)
     }
 
     /// The request for a token at this moment.
@@ -136,6 +156,23 @@ impl Exchange for CatalogueExchange {
         answer::outcome(&self.file, answer, id, segments)
     }
 
+    fn most_at_once(&self) -> usize {
+        self.file.batch.as_ref().map_or(1, |rule| rule.get_ref().most)
+    }
+
+    fn goes_with(&self, batch: &[Box<Submission>], one: &Submission) -> bool {
+        let is_by_number = self.file.batch.as_ref().is_some_and(|rule| rule.get_ref().to.is_some());
+        !is_by_number || batch.iter().all(|other| other.to != one.to)
+    }
+
+    fn batch_call(&self, batch: &[Box<Submission>], token: Option<&str>) -> Result<Call, Outcome> {
+        self.batch_call_at(batch, token, &Moment::now())
+    }
+
+    fn batch_outcomes(&self, answer: &Answer, batch: &[Box<Submission>]) -> Option<Vec<Outcome>> {
+        batch::outcomes(&self.file, answer, batch)
+    }
+
     fn wants_token(&self) -> bool {
         matches!(self.file.auth, Some(Auth::Oauth2(_)))
     }
@@ -158,9 +195,7 @@ impl Exchange for CatalogueExchange {
     }
 
     fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
-        let moment = Moment::now();
-        let address = self.callback_url.as_deref().unwrap_or_default();
-        receipts::receive(&self.file, &self.account(&moment), address, callback)
+        self.receive_at(callback, &Moment::now())
     }
 
     fn has_balance(&self) -> bool {

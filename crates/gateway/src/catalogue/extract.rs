@@ -2,7 +2,7 @@
 
 use super::node::{Scalar, Values};
 use super::template::Name;
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,6 +10,8 @@ use std::cell::OnceCell;
 
 /// Most characters of what is read; ids and codes are far shorter.
 const MOST: usize = 256;
+/// Largest compiled pattern (octets): the time a search takes is its size times the body's.
+const LARGEST_PATTERN: usize = 16 * 1024;
 /// Most pairs of a form that are looked at.
 const MOST_PAIRS: usize = 256;
 
@@ -69,7 +71,11 @@ impl TryFrom<String> for Pattern {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Regex::new(&text).map(Self).map_err(|error| format!("the pattern is wrong: {error}"))
+        RegexBuilder::new(&text)
+            .size_limit(LARGEST_PATTERN)
+            .build()
+            .map(Self)
+            .map_err(|error| format!("the pattern is wrong: {error}"))
     }
 }
 
@@ -104,6 +110,13 @@ impl Place {
                 Ok(Self::Param(name.to_owned()))
             }
         }
+    }
+}
+
+impl Places {
+    /// Whether one of them is looked for in the whole body, whichever entry of a list is meant.
+    pub fn any_in_whole_body(&self) -> bool {
+        self.0.iter().any(|place| matches!(place, Place::Pattern(_) | Place::Body))
     }
 }
 
@@ -191,17 +204,35 @@ impl<'a> Document<'a> {
 
     /// The entries of the list at a JSON pointer, or the one thing that is there. `/` alone is the whole.
     pub fn items(&self, pointer: &str, most: usize) -> Vec<&Value> {
-        let pointer = if pointer == "/" { "" } else { pointer };
-        match self.json().and_then(|json| json.pointer(pointer)) {
+        match self.at(pointer) {
             Some(Value::Array(list)) => list.iter().take(most).collect(),
             Some(value) => vec![value],
             None => Vec::new(),
         }
     }
 
+    /// The entries of the list at a JSON pointer; none where no list is there.
+    pub fn list(&self, pointer: &str, most: usize) -> Vec<&Value> {
+        match self.at(pointer) {
+            Some(Value::Array(list)) => list.iter().take(most).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        self.json()?.pointer(if pointer == "/" { "" } else { pointer })
+    }
+
     /// What is at the first of these places that has something. JSON pointers are looked for in the item, where there is one.
     pub fn find(&self, places: &Places, item: Option<&Value>) -> Option<String> {
         let found = places.0.iter().find_map(|place| self.find_one(place, item))?;
+        Some(if found.len() > MOST { found.chars().take(MOST).collect() } else { found })
+    }
+
+    /// What is in this entry of a list itself, and not elsewhere in the answer.
+    pub fn find_in_entry(&self, places: &Places, item: &Value) -> Option<String> {
+        let own = places.0.iter().filter(|place| matches!(place, Place::Pointer(_)));
+        let found = own.into_iter().find_map(|place| self.find_one(place, Some(item)))?;
         Some(if found.len() > MOST { found.chars().take(MOST).collect() } else { found })
     }
 

@@ -87,6 +87,11 @@ impl CataloguePlugin {
             reason: error.to_string(),
         };
         let mut text = String::new();
+        // What is opened must end: a pipe would keep the program from starting.
+        if !fs::metadata(path).map_err(wrong)?.is_file() {
+            let reason = "it is no file; remove it from the folder".to_owned();
+            return Err(CatalogueError { file: name, line: None, reason });
+        }
         let file = fs::File::open(path).map_err(wrong)?;
         file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(wrong)?;
         if text.len() as u64 > LARGEST_FILE {

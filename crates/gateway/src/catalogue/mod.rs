@@ -4,6 +4,7 @@
 //! typed, and only the writers of bodies, queries and headers put them into text. `catalogue/README.md` explains the format.
 
 mod answer;
+mod batch;
 mod body;
 mod check;
 mod digest;

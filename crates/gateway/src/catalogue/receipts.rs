@@ -16,6 +16,8 @@ use textgate_sms::{PhoneNumber, ReceiptState};
 const MOST_RECEIPTS: usize = 1_000;
 /// Most characters of a signature; a JSON Web Token has several hundred.
 const MOST_SIGNATURE: usize = 4_096;
+/// How far the provider's clock and this one may be apart (seconds).
+const LEEWAY_S: i64 = 60;
 /// Most characters of a value that is a list.
 const MOST_LIST: usize = 65_536;
 /// Most characters of an id, a status or a code.
@@ -127,6 +129,15 @@ struct CallValues<'a> {
     document: &'a Document<'a>,
 }
 
+impl CallValues<'_> {
+    fn now_s(&self) -> i64 {
+        match self.settings.value(&Name::Word(Word::NowS)) {
+            Some(Scalar::Number(now)) => now,
+            _ => i64::MAX,
+        }
+    }
+}
+
 impl Values for CallValues<'_> {
     fn value(&self, name: &Name) -> Option<Scalar> {
         let word = match name {
@@ -136,11 +147,13 @@ impl Values for CallValues<'_> {
         };
         let text = match word {
             Word::Method => self.callback.method.to_owned(),
+            Word::Address => self.address.to_owned(),
             Word::Url if self.callback.query.is_empty() => self.address.to_owned(),
             Word::Url => format!("{}?{}", self.address, self.callback.query),
             Word::Body => String::from_utf8_lossy(self.callback.body).into_owned(),
             Word::BodySha256 => digest::hex(&digest::sha256(self.callback.body)),
             Word::BodySha256Base64 => digest::base64(&digest::sha256(self.callback.body)),
+            Word::BodyMd5 => digest::hex(&digest::md5(self.callback.body)),
             Word::SortedParams => {
                 let mut params = self.document.form();
                 params.sort();
@@ -173,13 +186,13 @@ fn check_signature(rule: &ReceiptSignature, values: &CallValues<'_>) -> Result<(
         Scheme::Ed25519 => rule.encoding.decode(given).is_some_and(|given| {
             UnparsedPublicKey::new(&ED25519, &key).verify(signed.as_bytes(), &given).is_ok()
         }),
-        Scheme::JwtHs256 => is_right_token(given, &key, values.callback.body),
+        Scheme::JwtHs256 => is_right_token(given, &key, values.callback.body, values.now_s()),
     };
     if is_right { Ok(()) } else { Err(CallbackError::Forbidden) }
 }
 
-/// Whether a JSON Web Token is signed with this key, and belongs to this body.
-fn is_right_token(token: &str, key: &[u8], body: &[u8]) -> bool {
+/// Whether a JSON Web Token is signed with this key, is of use now, and belongs to this body.
+fn is_right_token(token: &str, key: &[u8], body: &[u8], now_s: i64) -> bool {
     let Some((signed, signature)) = token.rsplit_once('.') else { return false };
     let Some((header, claims)) = signed.split_once('.') else { return false };
     let json = |part| digest::from_base64url(part).and_then(|o| serde_json::from_slice::<Value>(&o).ok());
@@ -192,5 +205,9 @@ fn is_right_token(token: &str, key: &[u8], body: &[u8]) -> bool {
         Some(hash) => hash.eq_ignore_ascii_case(&digest::hex(&digest::sha256(body))),
         None => true,
     };
-    is_signed && is_of_body
+    // A token that was once seen must not prove whatever comes later (RFC 7519 §4.1.4, §4.1.5).
+    let time = |claim| claims.get(claim).map(|time| time.as_i64());
+    let is_of_now = time("exp").is_none_or(|exp| exp.is_some_and(|exp| exp.saturating_add(LEEWAY_S) > now_s))
+        && time("nbf").is_none_or(|nbf| nbf.is_some_and(|nbf| nbf.saturating_sub(LEEWAY_S) <= now_s));
+    is_of_now && is_signed && is_of_body
 }

@@ -21,6 +21,18 @@ pub(super) fn build(
     token: Option<&str>,
     moment: &Moment,
 ) -> Result<Call, String> {
+    build_for(exchange, request, values, &[], token, moment)
+}
+
+/// The request of one message, with entries for others in the list of its JSON that the file's batch rule names.
+pub(super) fn build_for(
+    exchange: &CatalogueExchange,
+    request: &Request,
+    values: &dyn Values,
+    others: &[&dyn Values],
+    token: Option<&str>,
+    moment: &Moment,
+) -> Result<Call, String> {
     let mut url = url(exchange, &request.url, values)?;
     append_query(&mut url, &request.query, values);
     let mut headers = HeaderMap::new();
@@ -32,7 +44,13 @@ pub(super) fn build(
         content = encoded.finish();
         content_type = Some("application/x-www-form-urlencoded");
     } else if let Some(node) = &request.json {
-        let tree = node.resolve(values).ok_or("its body has no values")?;
+        let mut tree = node.resolve(values).ok_or("its body has no values")?;
+        for other in others {
+            let rule = exchange.file.batch.as_ref().ok_or("it takes one message")?.get_ref();
+            let entry = node.resolve(*other).and_then(|mut tree| tree.list_at(rule.list.get_ref())?.pop());
+            let list = tree.list_at(rule.list.get_ref());
+            list.zip(entry).map(|(list, entry)| list.push(entry)).ok_or("its body has no values")?;
+        }
         body::json(&tree, &mut content);
         content_type = Some("application/json");
     } else if let Some(node) = &request.xml {
@@ -91,6 +109,10 @@ fn url(exchange: &CatalogueExchange, template: &Template, values: &dyn Values) -
             Part::Place(name) => {
                 let value = values.value(name).ok_or_else(|| format!("{name} has no value"))?.into_text();
                 let value = value.trim();
+                // Also where it is percent-encoded, this is a step in a path (URL Standard §4.4), to another place of the provider.
+                if matches!(value, "." | "..") {
+                    return Err(format!("{name} cannot stand in a URL; check it"));
+                }
                 if is_address(name, &text) {
                     text.push_str(value.trim_end_matches('/'));
                 } else {

@@ -70,9 +70,11 @@ pub(crate) enum Word {
     Url,
     Path,
     PathAndQuery,
+    Address,
     Body,
     BodySha256,
     BodySha256Base64,
+    BodyMd5,
     Signature,
     SortedParams,
 }
@@ -147,9 +149,11 @@ pub(crate) const WORDS: &[(&str, Word, Phase, &str)] = &[
     ),
     ("path", Word::Path, Signing, "the URL's path"),
     ("path_and_query", Word::PathAndQuery, Signing, "the URL's path and query"),
+    ("address", Word::Address, Incoming, "the address that the provider was given, without a query"),
     ("body", Word::Body, Signing, "the body"),
     ("body_sha256", Word::BodySha256, Signing, "SHA-256 of the body in hexadecimal"),
     ("body_sha256_base64", Word::BodySha256Base64, Signing, "the same in Base64"),
+    ("body_md5", Word::BodyMd5, Signing, "MD5 of the body in hexadecimal, where a provider's scheme has it"),
     (
         "signature",
         Word::Signature,

@@ -174,6 +174,7 @@ impl Values for SigningValues<'_> {
             Word::Body => String::from_utf8_lossy(self.body).into_owned(),
             Word::BodySha256 => digest::hex(&digest::sha256(self.body)),
             Word::BodySha256Base64 => digest::base64(&digest::sha256(self.body)),
+            Word::BodyMd5 => digest::hex(&digest::md5(self.body)),
             Word::Signature => self.signature.clone()?,
             _ => return self.account.value(name),
         };

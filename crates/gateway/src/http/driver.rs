@@ -1,7 +1,8 @@
 //! The loop of an HTTP gateway: as many requests at once as it has room for, outcomes handed back as they come.
 
+use super::batch::Batches;
 use super::client;
-use super::exchange::{Answer, Call, Exchange};
+use super::exchange::{Answer, Exchange, MOST_BODY};
 use super::flight::Bounds;
 use super::options::Options;
 use super::preview;
@@ -13,8 +14,6 @@ use crate::{
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use reqwest::header::AUTHORIZATION;
-use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +28,7 @@ pub(crate) struct Driver<E> {
     pub(super) timeout: Duration,
     pub(super) proxy_host: Option<String>,
     pub(super) tokens: Tokens,
+    pub(super) batches: Batches,
     /// What must not be in a quotation of the provider's answer.
     secrets: Zeroizing<Vec<String>>,
     options: Options,
@@ -45,6 +45,7 @@ impl<E: Exchange> Driver<E> {
             timeout: options.timeout,
             proxy_host,
             tokens: Tokens::default(),
+            batches: Batches::default(),
             secrets: Zeroizing::new(secrets),
             options,
             client: OnceCell::new(),
@@ -85,7 +86,10 @@ impl<E: Exchange> Driver<E> {
                 // Armed before looking, so that what comes in between is not missed.
                 ready.as_mut().enable();
                 work.take(room - flights.len(), &mut taken);
-                flights.extend(taken.drain(..).map(|submission| self.carry(client, submission, &given_up)));
+                for first in taken.drain(..) {
+                    let batch = self.with_company(work, first);
+                    flights.push(self.fly(client, batch, &given_up));
+                }
             }
             if is_stopping && flights.is_empty() {
                 return;
@@ -94,9 +98,9 @@ impl<E: Exchange> Driver<E> {
             tokio::select! {
                 biased;
                 Some(landed) = flights.next() => {
-                    finished.push(landed);
+                    finished.extend(landed);
                     while let Some(Some(landed)) = flights.next().now_or_never() {
-                        finished.push(landed);
+                        finished.extend(landed);
                     }
                     work.done(&mut finished);
                 }
@@ -107,49 +111,24 @@ impl<E: Exchange> Driver<E> {
         }
     }
 
-    async fn carry(
-        &self,
-        client: &reqwest::Client,
-        submission: Box<Submission>,
-        given_up: &CancellationToken,
-    ) -> (Box<Submission>, Outcome) {
-        let outcome = self.fly(client, &submission, given_up).await;
-        (submission, outcome)
-    }
-
-    /// The provider's own words about a test message.
+    /// The provider's own words about a test message. `credentials` are those of its request.
     pub(super) fn quoted(
         &self,
         answer: &Answer,
         submission: &Submission,
-        call: &Call,
-        token: Option<&str>,
+        credentials: &[String],
     ) -> Option<Box<str>> {
-        let authorization = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let credentials = authorization.and_then(|value| value.split_once(' ')).map(|(_, rest)| rest);
-        let of_call = [credentials, call.signature.as_deref(), token].into_iter().flatten();
-        let secrets = self.secrets.iter().map(String::as_str).chain(of_call).map(Cow::Borrowed).collect();
+        let secrets = self.secrets.iter().chain(credentials).map(String::as_str).collect();
         quote(&answer.body, &Hidden { secrets, to: submission.to, text: &submission.text })
     }
 
     async fn ask_balance(&self) -> Result<Balance, String> {
         let client = self.client().await.map_err(|error| error.to_string())?;
         let (by, never) = (Instant::now() + self.timeout, CancellationToken::new());
-        let bounds = Bounds { answer_by: by, valid_until: by, given_up: &never };
-        let why = |outcome: Outcome| outcome.detail.into_owned();
-        let mut is_second = false;
-        loop {
-            let token = self.token(client, &bounds).await.map_err(why)?;
-            let call = self.exchange.balance_call(token.as_deref()).map_err(why)?;
-            let answer = self.ask(client, &call, &bounds).await.map_err(why)?;
-            match &token {
-                Some(token) if answer.status == reqwest::StatusCode::UNAUTHORIZED && !is_second => {
-                    self.tokens.forget(token).await;
-                    is_second = true;
-                }
-                _ => return self.exchange.balance(&answer),
-            }
-        }
+        let bounds = Bounds { answer_by: by, valid_until: by, given_up: &never, most_body: MOST_BODY };
+        let call = |token: Option<&str>| self.exchange.balance_call(token);
+        let answer = self.ask_with_token(client, call, &bounds).await;
+        self.exchange.balance(&answer.map_err(|outcome| outcome.detail.into_owned())?)
     }
 }
 

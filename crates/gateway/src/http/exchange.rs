@@ -2,8 +2,9 @@
 
 use crate::{Balance, Callback, CallbackError, Outcome, Plan, PlanError, Received, Submission};
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
+use std::borrow::Cow;
 use std::time::Duration;
 use textgate_sms::MessageId;
 
@@ -18,6 +19,30 @@ pub(crate) trait Exchange: Send + Sync + 'static {
 
     /// What the answer to this message means. `segments`: how many it has.
     fn outcome(&self, answer: &Answer, id: MessageId, segments: u8) -> Outcome;
+
+    /// How many messages one request takes at most; 1 where each has a request of its own.
+    fn most_at_once(&self) -> usize {
+        1
+    }
+
+    /// Whether this message can leave in the request of those.
+    fn goes_with(&self, batch: &[Box<Submission>], one: &Submission) -> bool {
+        let _ = (batch, one);
+        false
+    }
+
+    /// The request that submits several messages.
+    fn batch_call(&self, batch: &[Box<Submission>], token: Option<&str>) -> Result<Call, Outcome> {
+        let _ = (batch, token);
+        Err(Outcome::failed(textgate_sms::OutcomeClass::Refused, "this provider takes one message at once"))
+    }
+
+    /// What the answer to several messages means for each of them, in their order. `None`: nothing of it was taken, because of
+    /// one of them or of all; each is worth a request of its own.
+    fn batch_outcomes(&self, answer: &Answer, batch: &[Box<Submission>]) -> Option<Vec<Outcome>> {
+        let _ = (answer, batch);
+        None
+    }
 
     /// Whether the provider wants a token with each request.
     fn wants_token(&self) -> bool {
@@ -79,13 +104,33 @@ pub(crate) struct Call {
     pub signature: Option<String>,
 }
 
+impl Call {
+    /// What in it proves who asks, besides the secrets themselves: made from them, or lent.
+    pub fn credentials(&self, token: Option<&str>) -> Vec<String> {
+        let authorization = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let credentials = authorization.and_then(|value| value.split_once(' ')).map(|(_, rest)| rest);
+        let all = [credentials, self.signature.as_deref(), token].into_iter().flatten();
+        all.map(str::to_owned).collect()
+    }
+}
+
+impl Answer {
+    /// Its status, as the detail of an outcome that needs no reason.
+    pub fn told(&self) -> Cow<'static, str> {
+        match self.status.as_u16() {
+            200 => Cow::Borrowed("HTTP 200"),
+            code => Cow::Owned(format!("HTTP {code}")),
+        }
+    }
+}
+
 /// One HTTP answer, or as much of it as came.
 pub(crate) struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body's beginning, at most [`MOST_BODY`] octets.
+    /// The body's beginning, at most [`MOST_BODY`] octets, or [`MOST_BATCH_BODY`].
     pub body: Vec<u8>,
     /// How the body ended.
     pub end: BodyEnd,
@@ -96,7 +141,7 @@ pub(crate) struct Answer {
 pub(crate) enum BodyEnd {
     /// All of it is there.
     Whole,
-    /// It is longer than [`MOST_BODY`]; the rest was not read.
+    /// It is longer than what is read of it.
     CutOff,
     /// The connection broke, or time ran out.
     Broken,
@@ -105,3 +150,6 @@ pub(crate) enum BodyEnd {
 /// How much of an answer's body is read. Providers answer a submission in a few hundred octets; the bound is for
 /// those that answer with a web page, and for hostile ones.
 pub(crate) const MOST_BODY: usize = 64 * 1024;
+
+/// The same for the answer to several messages, which may repeat them.
+pub(crate) const MOST_BATCH_BODY: usize = 256 * 1024;

@@ -5,10 +5,11 @@ use super::exchange::{Answer, BodyEnd, Call, Exchange, MOST_BODY};
 use super::fault;
 use crate::{Outcome, Submission};
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
+use smallvec::{SmallVec, smallvec};
 use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use textgate_sms::OutcomeClass::{Refused, Unavailable, Uncertain};
 use tokio_util::sync::CancellationToken;
@@ -16,22 +17,55 @@ use tokio_util::sync::CancellationToken;
 /// How often a request is written again after the server said that it did not act on it (HTTP/2).
 const REWRITES: u32 = 1;
 
+/// What is said of a message whose time ran out before it was sent.
+pub(super) const TOO_LATE: &str = "not sent: its time had run out";
+
+/// Messages that left in one request, each with what came of it.
+pub(super) type Landed = SmallVec<[(Box<Submission>, Outcome); 1]>;
+
 impl<E: Exchange> Driver<E> {
-    /// Sends one message and says what came of it. Ends by the submission's `answer_by`, and at once when given up.
+    /// Sends these messages in one request and says what came of each. Ends by their `answer_by`, and at once when given up.
     pub(super) async fn fly(
+        &self,
+        client: &Client,
+        mut batch: SmallVec<[Box<Submission>; 1]>,
+        given_up: &CancellationToken,
+    ) -> Landed {
+        match batch.pop() {
+            Some(only) if batch.is_empty() => {
+                let outcome = self.fly_alone(client, &only, given_up).await;
+                smallvec![(only, outcome)]
+            }
+            last => {
+                batch.extend(last);
+                self.fly_together(client, batch, given_up).await
+            }
+        }
+    }
+
+    /// Sends one message and says what came of it.
+    pub(super) async fn fly_alone(
         &self,
         client: &Client,
         submission: &Submission,
         given_up: &CancellationToken,
     ) -> Outcome {
-        let mut outcome = self.attempt(client, submission, given_up).await;
+        let outcome = self.attempt(client, submission, given_up).await;
+        self.settled(submission, outcome)
+    }
+
+    /// The outcome as it is handed back: what is uncertain may have cost all segments, and a detail tells no passcode.
+    pub(super) fn settled(&self, submission: &Submission, mut outcome: Outcome) -> Outcome {
         if outcome.class == Uncertain {
             outcome.segments_sent = self.segments(submission);
+        }
+        if let Some(clean) = without_digits_of(&submission.text, &outcome.detail) {
+            outcome.detail = clean.into();
         }
         outcome
     }
 
-    fn segments(&self, submission: &Submission) -> u8 {
+    pub(super) fn segments(&self, submission: &Submission) -> u8 {
         self.exchange.plan(&submission.text).map_or(1, |plan| plan.segments)
     }
 
@@ -44,40 +78,53 @@ impl<E: Exchange> Driver<E> {
         let now = Instant::now();
         let answer_by = submission.answer_by.min(now + self.timeout);
         if submission.valid_until <= now || answer_by <= now {
-            return Outcome::failed(Unavailable, "not sent: its time had run out");
+            return Outcome::failed(Unavailable, TOO_LATE);
         }
-        let bounds = Bounds { answer_by, valid_until: submission.valid_until, given_up };
+        let bounds =
+            Bounds { answer_by, valid_until: submission.valid_until, given_up, most_body: MOST_BODY };
+        // Only a test's answer is quoted, and what it was asked with must not be.
+        let credentials = Mutex::new(Vec::new());
+        let call = |token: Option<&str>| {
+            let call = self.exchange.call(submission, token)?;
+            if submission.is_test {
+                let mut used = credentials.lock().unwrap_or_else(PoisonError::into_inner);
+                used.extend(call.credentials(token));
+            }
+            Ok(call)
+        };
+        let answer = match self.ask_with_token(client, call, &bounds).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        let mut outcome = self.exchange.outcome(&answer, submission.id, self.segments(submission));
+        if outcome.detail.is_empty() {
+            outcome.detail = answer.told();
+        }
+        if submission.is_test {
+            let credentials = credentials.into_inner().unwrap_or_else(PoisonError::into_inner);
+            outcome.answer = self.quoted(&answer, submission, &credentials);
+        }
+        outcome
+    }
+
+    /// One request, with a token where the provider wants one, and its answer.
+    pub(super) async fn ask_with_token(
+        &self,
+        client: &Client,
+        call: impl Fn(Option<&str>) -> Result<Call, Outcome>,
+        bounds: &Bounds<'_>,
+    ) -> Result<Answer, Outcome> {
         let mut is_second = false;
         loop {
-            let token = match self.token(client, &bounds).await {
-                Ok(token) => token,
-                Err(outcome) => return outcome,
-            };
-            let call = match self.exchange.call(submission, token.as_deref()) {
-                Ok(call) => call,
-                Err(outcome) => return outcome,
-            };
-            let answer = match self.ask(client, &call, &bounds).await {
-                Ok(answer) => answer,
-                Err(outcome) => return outcome,
-            };
+            let token = self.token(client, bounds).await?;
+            let answer = self.ask(client, &call(token.as_deref())?, bounds).await?;
             match &token {
                 // A token can end before its time: a new one, once, for a request that was surely not carried out.
                 Some(token) if answer.status == StatusCode::UNAUTHORIZED && !is_second => {
                     self.tokens.forget(token).await;
                     is_second = true;
                 }
-                _ => {
-                    let mut outcome =
-                        self.exchange.outcome(&answer, submission.id, self.segments(submission));
-                    if outcome.detail.is_empty() {
-                        outcome.detail = format!("HTTP {}", answer.status.as_u16()).into();
-                    }
-                    if submission.is_test {
-                        outcome.answer = self.quoted(&answer, submission, &call, token.as_deref());
-                    }
-                    return outcome;
-                }
+                _ => return Ok(answer),
             }
         }
     }
@@ -123,7 +170,7 @@ impl<E: Exchange> Driver<E> {
                 }
             };
             match sent {
-                Ok(response) => return Ok(read(response, ended).await),
+                Ok(response) => return Ok(read(response, ended, bounds.most_body).await),
                 Err(error) if rewrites > 0 && !is_expired && fault::is_unprocessed(&error) => rewrites -= 1,
                 Err(error) => return Err(fault::outcome(error)),
             }
@@ -131,11 +178,31 @@ impl<E: Exchange> Driver<E> {
     }
 }
 
+/// The detail without the numbers of four digits or more that are in the text, too: a provider, or who poses as one, could answer
+/// with a passcode in the place of an error's code. `None` where there are none.
+fn without_digits_of(text: &str, detail: &str) -> Option<String> {
+    let is_secret = |run: &str| run.len() >= 4 && text.contains(run);
+    let mut runs = detail.split(|c: char| !c.is_ascii_digit());
+    if !runs.any(is_secret) {
+        return None;
+    }
+    let mut clean = String::new();
+    for piece in detail.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let digits = piece.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let rest = piece.get(digits.len()..).unwrap_or_default();
+        clean.push_str(if is_secret(digits) { "…" } else { digits });
+        clean.push_str(rest);
+    }
+    Some(clean)
+}
+
 /// Until when a request is worth waiting for.
 pub(super) struct Bounds<'a> {
     pub(super) answer_by: Instant,
     pub(super) valid_until: Instant,
     pub(super) given_up: &'a CancellationToken,
+    /// How much of an answer is read.
+    pub(super) most_body: usize,
 }
 
 impl Bounds<'_> {
@@ -156,8 +223,8 @@ fn request(client: &Client, call: &Call, written: &Written) -> RequestBuilder {
         .body(Body::wrap(Pin::new(body)))
 }
 
-/// The answer, as much of it as comes before the end.
-async fn read(mut response: Response, mut ended: Pin<&mut impl Future>) -> Answer {
+/// The answer, as much of it as comes before the end, and at most so many octets of its body.
+async fn read(mut response: Response, mut ended: Pin<&mut impl Future>, most: usize) -> Answer {
     let mut answer = Answer {
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
@@ -175,7 +242,7 @@ async fn read(mut response: Response, mut ended: Pin<&mut impl Future>) -> Answe
         };
         match chunk {
             Ok(Some(chunk)) => {
-                let room = MOST_BODY - answer.body.len();
+                let room = most - answer.body.len();
                 answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
                 if chunk.len() > room {
                     answer.end = BodyEnd::CutOff;

@@ -4,6 +4,7 @@
 //! never touches the network. The [`Driver`](driver::Driver) does the rest for all of them: the pool, the proxy, TLS,
 //! the network guard, deadlines, and what a broken connection means for a message.
 
+mod batch;
 mod client;
 mod date;
 mod driver;

@@ -85,7 +85,7 @@ pub(crate) fn connection_fields() -> Vec<Field> {
             "connections",
             "Parallel Requests",
             FieldKind::Number { min: 1, max: 512 },
-            "How many messages may be on their way to the provider at once.",
+            "How many requests may be on their way to the provider at once.",
         )
         .with_default(32),
     ]

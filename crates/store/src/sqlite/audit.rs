@@ -48,7 +48,9 @@ fn insert(connection: &Connection, entry: &Stored, hash: &[u8; 32]) -> rusqlite:
             "INSERT INTO audit ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         ))?
         .execute(params![id, at_ms, actor, vs, scope, action, before, after, hash])?;
-    let mut insert = connection.prepare_cached("INSERT INTO audit_scope (vs, entry) VALUES (?1, ?2)")?;
+    // Where somebody cut entries off, their rows may be there still: the log goes on, and `verify` tells.
+    let mut insert =
+        connection.prepare_cached("INSERT OR IGNORE INTO audit_scope (vs, entry) VALUES (?1, ?2)")?;
     for vs in scope.split('.').filter_map(|vs| vs.parse::<u32>().ok()) {
         insert.execute(params![vs, id])?;
     }
@@ -197,5 +199,15 @@ pub(super) fn verify(
         at = AuditPoint { id, hash: expected };
         seen += 1;
     }
-    Ok(AuditCheck { at, broken: None, is_end: seen < limit.clamp(1, 100_000) })
+    let is_end = seen < limit.clamp(1, 100_000);
+    // The root sees every entry.
+    if is_end && scopes_after(connection, at.id)? {
+        return broken(at, at.id + 1, "is missing: the log was cut after the entry before it");
+    }
+    Ok(AuditCheck { at, broken: None, is_end })
+}
+
+fn scopes_after(connection: &Connection, id: u64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM audit_scope WHERE vs = ?1 AND entry > ?2";
+    connection.prepare_cached(sql)?.exists(params![VsId::ROOT.0, id as i64])
 }

@@ -24,14 +24,20 @@ pub(super) async fn run(config: &Config, args: &Apply, output: &mut Output) -> D
     } else {
         Place::Store(rooms::start_offline(config).await?)
     };
-    let done = plan_and_apply(&place, manifest, args, output).await;
+    let done = plan_and_apply(config, &place, manifest, args, output).await;
     if let Place::Store(dispatch) = place {
         dispatch.shutdown().await;
     }
     done
 }
 
-async fn plan_and_apply(place: &Place, manifest: Manifest, args: &Apply, output: &mut Output) -> Done {
+async fn plan_and_apply(
+    config: &Config,
+    place: &Place,
+    manifest: Manifest,
+    args: &Apply,
+    output: &mut Output,
+) -> Done {
     let plan = place.apply(manifest.clone(), true).await?;
     if plan.changes.is_empty() {
         output.line("nothing to change: everything is as the manifest says")?;
@@ -51,6 +57,7 @@ async fn plan_and_apply(place: &Place, manifest: Manifest, args: &Apply, output:
     let applied = place.apply(manifest, false).await?;
     output.line(output.tone(Tone::Good, format_args!("applied: {} made", count(applied.changes.len()))))?;
     show_keys(&applied, output)?;
+    show_links(config, &applied, output)?;
     Ok(())
 }
 
@@ -61,6 +68,19 @@ fn show_keys<W: Write>(applied: &Applied, output: &mut Output<W>) -> io::Result<
     output.line("API keys made; their secrets are shown only now:")?;
     for (path, name, secret) in &applied.generated {
         output.line(format_args!("  {} {} {secret}", printable(path), printable(name)))?;
+    }
+    Ok(())
+}
+
+fn show_links<W: Write>(config: &Config, applied: &Applied, output: &mut Output<W>) -> io::Result<()> {
+    if applied.invitations.is_empty() {
+        return Ok(());
+    }
+    output
+        .line("users made; their links to set a password are shown only now, good once and for 24 hours:")?;
+    for (path, name, link) in &applied.invitations {
+        let (path, name) = (printable(path), printable(name));
+        output.line(format_args!("  {path} {name} {}", super::user::absolute(config, link)))?;
     }
     Ok(())
 }
@@ -114,8 +134,10 @@ mod tests {
 
     #[test]
     fn made_keys_are_shown_with_whose_they_are() {
-        let applied =
-            Applied { changes: vec![], generated: vec![("acme".into(), "app".into(), "tg_secret".into())] };
+        let applied = Applied {
+            generated: vec![("acme".into(), "app".into(), "tg_secret".into())],
+            ..Applied::default()
+        };
         let mut output = plain();
         show_keys(&applied, &mut output).unwrap();
         assert!(output.text().contains("  acme app tg_secret\n"));

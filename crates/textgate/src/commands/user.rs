@@ -88,11 +88,11 @@ fn show_link(config: &Config, link: &Value, output: &mut Output) -> Done {
 
 /// A path of this server as an address, as far as it is known.
 pub(super) fn absolute(config: &Config, url: &str) -> String {
-    let is_path = url.starts_with('/');
-    if is_path && config.listen.port() != 0 {
-        format!("http://{}{url}", config.listen)
-    } else {
-        url.to_owned()
+    match &config.public_url {
+        _ if !url.starts_with('/') => url.to_owned(),
+        Some(base) => format!("{base}{url}"),
+        None if config.listen.port() != 0 => format!("http://{}{url}", config.listen),
+        None => url.to_owned(),
     }
 }
 

@@ -12,8 +12,16 @@ mod kit;
 
 mod browser;
 mod site;
+mod visitor;
 
+mod gate;
+mod hostile;
 mod pages;
 mod sign_in;
 mod sms_settings;
 mod sms_settings_kinds;
+
+/// A value for a query or a path's part.
+fn escaped(value: &str) -> String {
+    value.bytes().map(|octet| format!("%{octet:02X}")).collect()
+}

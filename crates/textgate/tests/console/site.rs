@@ -51,12 +51,17 @@ pub fn number(server: &Server, path: &str) -> u64 {
 impl Browser {
     /// Signs in at the form, and waits for the first page.
     pub async fn sign_in(&self, at: SocketAddr, name: &str) {
-        self.goto(at, "/console/sign-in").await;
-        self.fill("name", name).await;
-        self.fill("password", PASSWORD).await;
-        self.submit("main form.stack").await;
+        self.fill_in_sign_in(at, name, PASSWORD).await;
         let here = self.here().await;
         assert!(here.starts_with("/console/vs/"), "{here}: {}", self.text().await);
+    }
+
+    /// Fills in the form and sends it.
+    pub async fn fill_in_sign_in(&self, at: SocketAddr, name: &str, password: &str) {
+        self.goto(at, "/console/sign-in").await;
+        self.fill("name", name).await;
+        self.fill("password", password).await;
+        self.submit("main form.stack").await;
     }
 
     /// Signs out, by the button in the account's panel.

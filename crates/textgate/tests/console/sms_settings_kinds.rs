@@ -25,6 +25,11 @@ impl Browser {
         self.follow(&format!("main button[name=do][value=\"{action}\"]:not(.hidden)")).await;
     }
 
+    /// Selects an entry of a list by its value.
+    pub async fn select(&self, name: &str, value: &str) {
+        self.find(&format!("main select[name=\"{name}\"]")).await.select_by_value(value).await.unwrap();
+    }
+
     /// Chooses the plugin of a gateway.
     pub async fn plugin(&self, gateway: usize, plugin: &str) {
         let html = self.find("html").await.element_id();

@@ -21,4 +21,5 @@ mod people;
 mod priority;
 mod secrets;
 mod send;
+mod shared;
 mod tenants;

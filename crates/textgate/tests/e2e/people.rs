@@ -70,6 +70,17 @@ async fn users_are_made_listed_reset_and_removed_with_and_without_a_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_makes_users_and_prints_their_links_once() {
+    let server = Server::stopped();
+    let toml = tenants() + "[[virtual_server.user]]\nname = \"cyd\"\nrole = \"auditor\"\n";
+    let applied = server.apply(&toml);
+    assert!(applied.contains("rival: add user cyd as auditor"), "{applied}");
+    assert!(applied.contains("  rival cyd /console/invitation/"), "{applied}");
+    assert!(server.apply(&toml).contains("nothing to change"));
+    assert!(server.cli_ok(&["user", "list", "--vs", "rival"]).contains("cyd"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_start_prints_a_link_until_there_is_a_user() {
     let mut server = Server::stopped();
     let mut child = server.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -120,10 +131,8 @@ async fn a_key_manages_the_users_of_its_virtual_server_and_below_and_no_others()
     let ada = format!("/v1/users/{}", added["user"]["id"]);
     for key in [&sales, &rival] {
         key.get(&ada).await.expect_problem(404, "not-found");
-        let change = json!({"role": "auditor"}).to_string();
-        let headers = [("content-type", "application/json")];
-        key.ask(Method::PATCH, &ada, &headers, change).await.expect_problem(404, "not-found");
-        key.ask(Method::DELETE, &ada, &[], String::new()).await.expect_problem(404, "not-found");
+        key.patch(&ada, json!({"role": "auditor"})).await.expect_problem(404, "not-found");
+        key.delete(&ada).await.expect_problem(404, "not-found");
         for link in ["reset", "invitation"] {
             let path = format!("{ada}/{link}");
             key.ask(Method::POST, &path, &[], String::new()).await.expect_problem(404, "not-found");
@@ -131,13 +140,11 @@ async fn a_key_manages_the_users_of_its_virtual_server_and_below_and_no_others()
     }
     server.api_as(SEND).get("/v1/users").await.expect_problem(403, "forbidden");
     server.api_as(SEND).get("/v1/audit").await.expect_problem(403, "forbidden");
-    let headers = [("content-type", "application/json")];
-    let change = json!({"role": "auditor", "name": "ada.l"}).to_string();
-    let changed = acme.ask(Method::PATCH, &ada, &headers, change).await.expect(200);
+    let changed = acme.patch(&ada, json!({"role": "auditor", "name": "ada.l"})).await.expect(200);
     assert_eq!((&changed["role"], &changed["name"]), (&json!("auditor"), &json!("ada.l")));
     let reset = acme.ask(Method::POST, &format!("{ada}/reset"), &[], String::new()).await.expect(201);
     assert_ne!(reset["url"], added["invitation"]["url"]);
-    acme.ask(Method::DELETE, &ada, &[], String::new()).await.expect(204);
+    acme.delete(&ada).await.expect(204);
     acme.get(&ada).await.expect_problem(404, "not-found");
     // Each sees in the audit log what is its own or below, with before and after, and no secret.
     let log = async |key: &super::kit::Api| key.get("/v1/audit").await.expect(200);

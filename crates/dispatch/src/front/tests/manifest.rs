@@ -179,3 +179,31 @@ async fn no_sentence_holds_a_secret_or_a_whole_number() {
         assert!(!told.contains(secret), "{told}");
     }
 }
+
+#[tokio::test]
+async fn users_of_a_manifest_are_made_once_with_a_link_and_follow_its_roles() {
+    let bench = Bench::new().await;
+    let apply = |users: Value, dry_run| {
+        let servers = json!([{"path": "acme", "user": users}, {"path": "acme/sales"}]);
+        let manifest = serde_json::from_value(json!({"virtual_server": servers})).unwrap();
+        bench.dispatch.apply("test", manifest, dry_run)
+    };
+    let ada = |role| json!([{"name": "ada", "role": role}, {"name": "ben", "role": "auditor"}]);
+    assert!(apply(ada("operator"), true).await.unwrap().invitations.is_empty());
+    let made = apply(ada("operator"), false).await.unwrap();
+    assert_eq!(made.changes[1], "acme: add user ada as operator");
+    let [(path, name, link), _] = made.invitations.as_slice() else { panic!() };
+    assert_eq!((path.as_str(), name.as_str()), ("acme", "ada"));
+    let token = link.rsplit('/').next().unwrap();
+    assert_eq!(bench.dispatch.invitation(token).as_deref(), Some("ada"));
+    let again = apply(ada("operator"), false).await.unwrap();
+    assert!(again.changes.is_empty() && again.invitations.is_empty());
+    let changed = apply(ada("administrator"), false).await.unwrap();
+    assert_eq!(changed.changes, ["acme: change user ada: role operator → administrator"]);
+    let wrong = json!([{"name": "a b", "role": "auditor"}, {"name": "x", "role": "auditor"}, {"name": "X", "role": "auditor"}]);
+    let found = paths(apply(wrong, false).await);
+    assert_eq!(found, ["virtual_server[0].user[0].name", "virtual_server[0].user[2].name"]);
+    let rival = json!({"virtual_server": [{"path": "rival", "user": [{"name": "ADA", "role": "auditor"}]}]});
+    let found = paths(bench.dispatch.apply("test", serde_json::from_value(rival).unwrap(), false).await);
+    assert_eq!(found, ["virtual_server[0].user[0].name"]);
+}

@@ -101,6 +101,10 @@ async fn what_is_wrong_is_not_said_and_soon_has_to_wait() {
     assert_eq!(bench.refusal("ada", PASSWORD, None).await, SignInRefusal::TooMany { wait_s: 1 });
     tokio::time::advance(Duration::from_secs(1)).await;
     bench.signed_in("ada").await;
+    let metrics = bench.dispatch.render_metrics();
+    for series in ["{outcome=\"done\"} 1", "{outcome=\"wrong\"} 7", "{outcome=\"too_many\"} 1"] {
+        assert!(metrics.contains(&format!("textgate_sign_ins_total{series}")), "{series}");
+    }
     bench.dispatch.engine.tell_failures(true);
     bench.dispatch.engine.store.note(Vec::new()).await.unwrap();
     let told = bench.told().await;
@@ -169,7 +173,8 @@ async fn a_session_ends_when_it_is_idle_or_old() {
     minutes(2).await;
     assert!(bench.dispatch.session(&used).is_none());
     assert!(bench.dispatch.session("guess").is_none());
-    // The store was told of uses, but not of each.
+    // The store was told of uses. What was queued before is written once this is.
+    bench.dispatch.engine.store.note(Vec::new()).await.unwrap();
     let stored = bench.dispatch.engine.store.sessions().await.unwrap();
     let stored = stored.iter().find(|session| session.id.0 == tokens::hash(&used)).unwrap();
     assert!(START_MS + 700 * 60_000 <= stored.seen_ms);

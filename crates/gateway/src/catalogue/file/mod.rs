@@ -2,11 +2,13 @@
 //! [`check`](super::check).
 
 mod answer;
+mod batch;
 mod fields;
 mod receipt;
 mod request;
 
 pub(crate) use answer::{Answer, ErrorRow, StatusRange};
+pub(crate) use batch::BatchRule;
 pub(crate) use fields::{ChoiceFile, FieldFile, FieldKindFile};
 pub(crate) use receipt::{ReceiptRule, ReceiptSignature, Scheme, States};
 pub(crate) use request::{Auth, Balance, Method, Oauth2, Request, SignatureRule};
@@ -62,6 +64,9 @@ pub(crate) struct ProviderFile {
     pub auth: Option<Auth>,
     /// The request that submits a message.
     pub send: Spanned<Request>,
+    /// How several messages share one request, where the provider takes them.
+    #[serde(default)]
+    pub batch: Option<Spanned<BatchRule>>,
     /// What its answer means.
     #[serde(default)]
     pub answer: Answer,

@@ -98,7 +98,7 @@ pub(crate) enum Scheme {
     HmacSha512,
     /// Ed25519 (RFC 8032); the key is the provider's public one.
     Ed25519,
-    /// A JSON Web Token with HS256 (RFC 7519), whose `payload_hash`, where it has one, is the SHA-256 of the body.
+    /// A JSON Web Token with HS256 (RFC 7519), whose `payload_hash`, where it has one, is the SHA-256 of the body, and which is of use now (`exp`, `nbf`).
     JwtHs256,
     /// The key itself.
     Secret,

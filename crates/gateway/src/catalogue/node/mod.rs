@@ -122,6 +122,28 @@ impl Scalar {
     }
 }
 
+// === impl Tree ===
+
+impl Tree {
+    /// The list at a JSON pointer, where `/` is the whole.
+    pub fn list_at(&mut self, pointer: &str) -> Option<&mut Vec<Tree>> {
+        let mut at = self;
+        for wanted in steps(pointer) {
+            let Self::Object(entries) = at else { return None };
+            at = &mut entries.iter_mut().find(|(name, _)| name == wanted)?.1;
+        }
+        match at {
+            Self::List(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+/// The names on the way to a JSON pointer's place; of `/`, none.
+pub(crate) fn steps(pointer: &str) -> impl Iterator<Item = &str> {
+    pointer.split('/').filter(|name| !name.is_empty())
+}
+
 // === impl Test ===
 
 impl Test {
@@ -188,6 +210,22 @@ impl Node {
             Tree::Leaf(scalar) => Some(scalar.into_text()),
             Tree::List(_) | Tree::Object(_) => None,
         }
+    }
+
+    /// Calls `f` with each name in it that is not in the list at this JSON pointer. Answers whether there is such a list, of one
+    /// entry.
+    pub fn each_name_beside<'a>(&'a self, pointer: &str, f: &mut dyn FnMut(&'a Name, usize)) -> bool {
+        let mut at = self;
+        for wanted in steps(pointer) {
+            let Self::Object(entries) = at else { return false };
+            let mut next = None;
+            for (name, node) in entries {
+                if name == wanted { next = Some(node) } else { node.each_name(f) }
+            }
+            let Some(node) = next else { return false };
+            at = node;
+        }
+        matches!(at, Self::List(list) if list.len() == 1)
     }
 
     /// Calls `f` with each name in it, and where it stands.

@@ -28,6 +28,9 @@ pub struct Cases {
     pub token: Option<Expected>,
     /// Answers to a message.
     pub answer: Vec<AnswerCase>,
+    /// Requests of several messages, and their answers.
+    #[serde(default)]
+    pub batch: Vec<BatchCase>,
     /// Calls of the provider.
     #[serde(default)]
     pub receipt: Vec<ReceiptCase>,
@@ -100,6 +103,30 @@ pub struct AnswerCase {
     pub segments: Option<u8>,
     /// Segments that count as sent.
     pub sent: Option<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchCase {
+    pub name: String,
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// The messages, of ids 1, 2, 3…
+    pub message: Vec<MessageCase>,
+    /// Their request; where it is left out, only the answer is looked at.
+    pub expect: Option<Expected>,
+    pub status: u16,
+    #[serde(default)]
+    pub body: String,
+    /// The outcome of each: its class, with the id where it was sent; none where each is sent by itself.
+    pub outcomes: Option<Vec<BatchOutcome>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchOutcome {
+    pub class: OutcomeClass,
+    pub id: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -102,6 +102,57 @@ pub fn answers(plugin: &CataloguePlugin, cases: &Cases) {
 }
 
 #[test]
+fn every_provider_of_several_messages_at_once_has_them_in_one_golden_request() {
+    for (plugin, cases) in cases::all() {
+        assert_eq!(plugin.file.batch.is_some(), !cases.batch.is_empty(), "{}: batch cases", plugin.name());
+        batches(plugin, cases);
+    }
+}
+
+pub fn batches(plugin: &CataloguePlugin, cases: &Cases) {
+    for case in &cases.batch {
+        let what = format!("{}, {}", plugin.name(), case.name);
+        let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &case.settings), true);
+        let moment = cases::moment();
+        let numbered = |(index, message): (usize, &cases::MessageCase)| {
+            let mut submission = cases::submission(message, &moment);
+            submission.id = MessageId::from_u64(index as u64 + 1);
+            Box::new(submission)
+        };
+        let batch: Vec<_> = case.message.iter().enumerate().map(numbered).collect();
+        for (index, one) in batch.iter().enumerate() {
+            assert!(
+                exchange.goes_with(&batch[..index], one),
+                "{what}: message {index} does not go with the others"
+            );
+        }
+        assert!(batch.len() <= exchange.most_at_once(), "{what}: too many");
+        if let Some(expected) = &case.expect {
+            assert_call(&what, exchange.batch_call_at(&batch, None, &moment), expected);
+        }
+        let answer = Answer {
+            status: StatusCode::from_u16(case.status).unwrap(),
+            headers: HeaderMap::new(),
+            body: case.body.clone().into_bytes(),
+            end: BodyEnd::Whole,
+        };
+        match (exchange.batch_outcomes(&answer, &batch), &case.outcomes) {
+            (None, None) => {}
+            (Some(found), Some(expected)) => {
+                assert_eq!(found.len(), batch.len(), "{what}: one outcome each");
+                assert_eq!(found.len(), expected.len(), "{what}");
+                for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+                    assert_eq!(found.class, expected.class, "{what}, message {index}: {}", found.detail);
+                    let id = found.provider_ids.first().map(|id| &**id);
+                    assert_eq!(id, expected.id.as_deref(), "{what}, message {index}");
+                }
+            }
+            (found, _) => panic!("{what}: {found:?}"),
+        }
+    }
+}
+
+#[test]
 fn every_golden_receipt_has_its_state() {
     cases::all().iter().for_each(|(plugin, cases)| receipts(plugin, cases));
 }
@@ -146,12 +197,9 @@ pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
 
 fn receive(exchange: &CatalogueExchange, case: &ReceiptCase) -> Result<crate::Received, CallbackError> {
     let headers = header_map(&case.headers);
-    exchange.receive(&Callback {
-        method: &case.method,
-        query: &case.query,
-        headers: &headers,
-        body: case.body.as_bytes(),
-    })
+    let callback =
+        Callback { method: &case.method, query: &case.query, headers: &headers, body: case.body.as_bytes() };
+    exchange.receive_at(&callback, &cases::moment())
 }
 
 #[test]

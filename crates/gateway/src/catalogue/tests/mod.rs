@@ -1,5 +1,7 @@
 //! The engine and every file of the catalogue against their golden cases.
 
+mod attacks;
+mod batches;
 mod cases;
 mod conformance;
 mod files;

@@ -1,11 +1,13 @@
 //! Signatures of providers' calls against published examples.
 
 use crate::catalogue::digest::{self, Algorithm};
+use crate::catalogue::moment::Moment;
 use crate::catalogue::plugin::CataloguePlugin;
 use crate::http::Exchange as _;
 use crate::{Callback, CallbackError, Plugin as _, validate};
 use reqwest::header::HeaderMap;
 use serde_json::json;
+use std::time::Duration;
 
 fn plugin(signature: &str) -> CataloguePlugin {
     let text = super::files::RIGHT.replacen("\"unicode\"]", "\"unicode\", \"receipts\"]", 1)
@@ -55,6 +57,21 @@ fn twilios_published_example_is_right_and_no_other_is() {
     }
 }
 
+/// Plivo's published example: plivo/plivo-go, utils_test.go at 273a836.
+#[test]
+fn plivos_published_example_is_right_and_another_nonce_is_not() {
+    let plugin = plugin(
+        "scheme = \"hmac-sha256\"\nsign = \"{address}{param.n}\"\nat = \"header:X-Plivo-Signature-V2\"\nencoding = \"base64\"\n",
+    );
+    let signature = ("x-plivo-signature-v2", "ehV3IKhLysWBxC1sy8INm0qGoQYdYsHwuoKjsX7FsXc=");
+    let check = |query| {
+        receive(&plugin, "my_auth_token", "https://answer.url", query, signature, "CallSid=1&Digits=1234")
+    };
+    assert_eq!(check("n=12345"), Ok(1));
+    assert_eq!(check("n=12346"), Err(CallbackError::Forbidden));
+    assert_eq!(check(""), Err(CallbackError::Forbidden));
+}
+
 /// RFC 8032 §7.1, test 2: the message is one octet, 0x72.
 #[test]
 fn an_ed25519_signature_is_checked_with_the_public_key() {
@@ -102,7 +119,18 @@ fn a_json_web_token_is_checked_with_the_rules_algorithm_and_the_bodys_hash() {
         "key_encoding = \"base64\"\nscheme = \"jwt-hs256\"\nat = \"header:Authorization\"\nprefix = \"Bearer \"\n",
     );
     let key = base64.replace('-', "+").replace('_', "/");
-    assert_eq!(receive(&plugin, &key, "https://a.example/r", "", ("authorization", rfc), body), Ok(1));
+    let settings = validate(plugin.fields(), &json!({"key": key})).unwrap();
+    let exchange = plugin.exchange(&settings, None).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", rfc.parse().unwrap());
+    let callback = Callback { method: "POST", query: "", headers: &headers, body: body.as_bytes() };
+    // It is of use until 1300819380.
+    for (now_s, taken) in
+        [(1_300_819_380, true), (1_300_819_439, true), (1_300_819_440, false), (u64::MAX, false)]
+    {
+        let moment = Moment { unix: Duration::from_secs(now_s), ..Moment::now() };
+        assert_eq!(exchange.receive_at(&callback, &moment).is_ok(), taken, "{now_s}");
+    }
 }
 
 #[test]

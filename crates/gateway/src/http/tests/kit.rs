@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use textgate_sms::Kind;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -172,6 +173,21 @@ impl Work for BenchWork {
         }
     }
 
+    fn take_along(
+        &self,
+        room: usize,
+        fits: &mut dyn FnMut(&[Box<Submission>], &Submission) -> bool,
+        into: &mut Vec<Box<Submission>>,
+    ) {
+        let mut waiting = self.waiting.lock().unwrap();
+        let most = into.len() + room;
+        while into.len() < most
+            && let Some(next) = waiting.pop_front_if(|next| next.kind != Kind::Otp && fits(into, next))
+        {
+            into.push(next);
+        }
+    }
+
     fn ready(&self) -> &Notify {
         &self.ready
     }
@@ -254,8 +270,19 @@ impl Bench {
         self.work.ready.notify_one();
     }
 
+    /// Gives it all of these at once.
+    pub fn submit_all(&self, submissions: Vec<Submission>) {
+        self.work.waiting.lock().unwrap().extend(submissions.into_iter().map(Box::new));
+        self.work.ready.notify_one();
+    }
+
     pub async fn outcome(&mut self) -> Outcome {
-        tokio::time::timeout(PATIENCE, self.outcomes.recv()).await.expect("an outcome").expect("an outcome").1
+        self.landed().await.1
+    }
+
+    /// The next message that comes back, with its outcome.
+    pub async fn landed(&mut self) -> (Box<Submission>, Outcome) {
+        tokio::time::timeout(PATIENCE, self.outcomes.recv()).await.expect("an outcome").expect("an outcome")
     }
 
     pub async fn send(&mut self, submission: Submission) -> Outcome {

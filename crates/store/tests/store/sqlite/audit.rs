@@ -78,6 +78,10 @@ async fn entries_cut_off_at_the_end_are_found_by_a_head_that_was_kept() {
     let head = checked(&path).await.at;
     let cut = "DROP TRIGGER audit_keeps_entries; DELETE FROM audit WHERE id = 5";
     Connection::open(&path).unwrap().execute_batch(cut).unwrap();
+    let clumsy = checked(&path).await.broken.unwrap();
+    assert!(clumsy.0 == 5 && clumsy.1.contains("was cut"), "{clumsy:?}");
+    let cut = "DROP TRIGGER audit_scope_keeps_entries; DELETE FROM audit_scope WHERE entry = 5";
+    Connection::open(&path).unwrap().execute_batch(cut).unwrap();
     assert_eq!(checked(&path).await.broken, None, "the chain alone cannot tell");
     let store = try_open(&path).unwrap();
     assert_eq!(store.verify_audit(head, 1).await.unwrap().broken.unwrap().0, 5);

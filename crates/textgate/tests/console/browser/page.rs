@@ -62,11 +62,6 @@ impl Browser {
         self.press(&format!("main [name=\"{name}\"][value=\"{value}\"]")).await;
     }
 
-    /// Selects an entry of a list by its value.
-    pub async fn select(&self, name: &str, value: &str) {
-        self.find(&format!("main select[name=\"{name}\"]")).await.select_by_value(value).await.unwrap();
-    }
-
     /// Presses what opens or changes something on this page.
     pub async fn press(&self, css: &str) {
         self.in_the_middle(css).await.click().await.unwrap();
@@ -103,6 +98,22 @@ impl Browser {
         eventually("a page", async || self.client.find(Locator::Css("main, pre")).await.ok().map(drop)).await;
     }
 
+    /// The window's title.
+    pub async fn client_title(&self) -> String {
+        self.client.title().await.unwrap()
+    }
+
+    /// The names of the text fields of the page's main form, in order.
+    pub async fn names_of_fields(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for field in
+            self.client.find_all(Locator::Css("main section.card form input[type=text]")).await.unwrap()
+        {
+            names.extend(field.attr("name").await.unwrap());
+        }
+        names
+    }
+
     /// Runs a script of the test's in the page, past the page's own policy.
     pub async fn script(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
@@ -112,11 +123,6 @@ impl Browser {
     pub async fn overflows(&self) -> bool {
         let width = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
         self.script(width).await.as_i64().unwrap() > 0
-    }
-
-    /// Removes a cookie, as a browser does that was closed or a session that has ended.
-    pub async fn forget(&self, cookie: &str) {
-        self.client.delete_cookie(cookie).await.unwrap();
     }
 
     /// Writes a picture of the whole page as `docs/images/NAME-desktop.png` or `-phone.png`, where TEXTGATE_SCREENSHOTS is set: where it
