@@ -1,5 +1,8 @@
 //! What a person filled in: the pairs of a form, in order, and what is wrong with them.
 
+use crate::answer::Failure;
+use crate::text::Text;
+use textgate_dispatch::DirectoryError;
 use textgate_gateway::Problem;
 
 /// Most fields of a form: more than any page has.
@@ -95,6 +98,7 @@ pub fn escaped(value: &str) -> String {
 
 // === impl Problems ===
 
+#[allow(dead_code, reason = "whole, whichever of it today's pages use")]
 impl Problems {
     /// No problem.
     pub fn none() -> Self {
@@ -104,6 +108,21 @@ impl Problems {
     /// One problem, at this field.
     pub fn at(path: &str, message: impl Into<String>) -> Self {
         Self(vec![Problem::new(path, message)])
+    }
+
+    /// What dispatch refused, in this language: wrong fields by their paths, and what contradicts what is there at this field.
+    ///
+    /// # Errors
+    /// Whatever is no problem of the form.
+    pub fn of_refusal(error: DirectoryError, field: &str, text: Text) -> Result<Self, Failure> {
+        match error {
+            DirectoryError::Invalid(problems) => {
+                let told = |problem: Problem| Problem::new(problem.path, text.problem(&problem.message));
+                Ok(Self(problems.into_iter().map(told).collect()))
+            }
+            DirectoryError::Conflict(reason) => Ok(Self::at(field, text.problem(&reason))),
+            error => Err(error.into()),
+        }
     }
 
     /// Adds one.
@@ -124,12 +143,6 @@ impl Problems {
     /// All of them.
     pub fn all(&self) -> &[Problem] {
         &self.0
-    }
-}
-
-impl From<Vec<Problem>> for Problems {
-    fn from(problems: Vec<Problem>) -> Self {
-        Self(problems)
     }
 }
 

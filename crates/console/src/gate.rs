@@ -13,6 +13,7 @@ use crate::pages::failure;
 use crate::routes::Need;
 use crate::visit::{Guest, Visit};
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -181,10 +182,13 @@ fn new_guest_token(parts: &Parts, guest: &mut Guest) -> Option<HeaderValue> {
     cookies::set(cookies::GUEST, &guest.csrf, Keep::Session)
 }
 
-/// A part of the path; `None` where the route has none of this name.
+/// A part of the path; `None` where the route has none of this name. What is not even UTF-8 is empty.
 async fn path_parameter(parts: &mut Parts, name: &str) -> Option<String> {
-    let Path(mut found) = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await.ok()?;
-    found.remove(name)
+    match Path::<HashMap<String, String>>::from_request_parts(parts, &()).await {
+        Ok(Path(mut found)) => found.remove(name),
+        Err(PathRejection::MissingPathParams(_)) => None,
+        Err(_) => Some(String::new()),
+    }
 }
 
 /// What every answer of the console tells browsers.

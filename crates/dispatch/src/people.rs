@@ -213,6 +213,17 @@ pub struct UserView {
     pub seen_ms: Option<i64>,
 }
 
+/// One of a person's sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionView {
+    /// Whether it is the one that asks.
+    pub is_this: bool,
+    /// When it began (Unix time, ms).
+    pub began_ms: i64,
+    /// When it was last used (Unix time, ms).
+    pub seen_ms: i64,
+}
+
 /// A second factor to be confirmed with its first code.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TotpOffer {

@@ -14,11 +14,12 @@ use axum::extract::State;
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
 use std::sync::Arc;
-use textgate_dispatch::{DirectoryError, TotpOffer, UserView};
+use textgate_dispatch::{SessionView, TotpOffer, UserView};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/console/account", Need::Person, show),
+        Route::post("/console/account/sessions", Need::Person, end_sessions),
         Route::post("/console/account/password", Need::Person, change_password),
         Route::get("/console/account/second-factor", Need::Person, offer),
         Route::post("/console/account/second-factor", Need::Person, confirm),
@@ -31,6 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
 struct AccountPage {
     page: Page,
     user: UserView,
+    sessions: Vec<SessionView>,
     password: Vec<Field>,
     proof: Field,
 }
@@ -56,6 +58,11 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
     answer::html(&page(&console, &visit, Problems::none(), Problems::none())?)
 }
 
+async fn end_sessions(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
+    console.dispatch.end_other_sessions(&visit.person).await?;
+    answer::see_with("/console/account", &Flash::done("sessions_ended", ""))
+}
+
 async fn change_password(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> Answer {
     if form.get("new") != form.get("again") {
         let problems = Problems::at("again", visit.text().get("account.not_the_same"));
@@ -67,10 +74,10 @@ async fn change_password(State(console): State<Arc<Console>>, visit: Visit, form
             Flash::done("password_changed", "").leave(&mut response);
             Ok(response)
         }
-        Err(DirectoryError::Invalid(problems)) => {
-            answer::wrong(&page(&console, &visit, problems.into(), Problems::none())?)
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "old", visit.text())?;
+            answer::wrong(&page(&console, &visit, problems, Problems::none())?)
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -87,21 +94,21 @@ async fn confirm(State(console): State<Arc<Console>>, visit: Visit, form: Form) 
                 .lead(text.get("account.codes_lead"));
             answer::html(&CodesPage { page, codes })
         }
-        Err(DirectoryError::Invalid(problems)) => {
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "code", visit.text())?;
             let offer = console.dispatch.begin_totp(&visit.person)?;
-            answer::wrong(&offered(&console, &visit, &offer, &problems.into()))
+            answer::wrong(&offered(&console, &visit, &offer, &problems))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
 async fn remove(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> Answer {
     match console.dispatch.remove_totp(&visit.person, form.get("password")).await {
         Ok(()) => answer::see_with("/console/account", &Flash::done("second_factor_removed", "")),
-        Err(DirectoryError::Invalid(problems)) => {
-            answer::wrong(&page(&console, &visit, Problems::none(), problems.into())?)
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "password", visit.text())?;
+            answer::wrong(&page(&console, &visit, Problems::none(), problems)?)
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -137,7 +144,7 @@ fn page(
         .problems(&of_password, &password)
         .problems(&of_proof, [&proof]);
     let user = console.dispatch.user(visit.person.vs, visit.person.user)?;
-    Ok(AccountPage { page, user, password, proof })
+    Ok(AccountPage { page, user, sessions: console.dispatch.sessions(&visit.person), password, proof })
 }
 
 fn offered(console: &Console, visit: &Visit, offer: &TotpOffer, problems: &Problems) -> OfferPage {

@@ -12,7 +12,7 @@ use crate::visit::Visit;
 use askama::Template;
 use axum::extract::State;
 use std::sync::Arc;
-use textgate_dispatch::{DirectoryError, Mode, VirtualServerView};
+use textgate_dispatch::{Mode, VirtualServerView};
 use textgate_store::{Allocation, LedgerEntry};
 
 /// Most lines of the ledger on the page.
@@ -65,13 +65,10 @@ async fn allocate(State(console): State<Arc<Console>>, visit: Visit, form: Form)
             let done = if is_back { "taken_back" } else { "allocated" };
             answer::see_with(&visit.to("allocation"), &Flash::done(done, &text.number(amount)))
         }
-        Err(DirectoryError::Invalid(problems)) => {
-            answer::wrong(&page(&console, &visit, &form, problems.into()).await?)
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "credits", text)?;
+            answer::wrong(&page(&console, &visit, &form, problems).await?)
         }
-        Err(DirectoryError::Conflict(reason)) => {
-            answer::wrong(&page(&console, &visit, &form, Problems::at("credits", reason)).await?)
-        }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -41,32 +41,28 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
 async fn add(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> Answer {
     let text = visit.text();
     let name = form.trimmed("name");
-    let mut problems = Problems::none();
     // The operation would put a new secret in place of the old one; here, and when a browser repeats the form, that is a mistake.
     if console.dispatch.api_keys(visit.vs).iter().any(|key| key.name == name) {
-        problems.add("name", text.get("api_keys.taken"));
+        let problems = Problems::at("name", text.get("api_keys.taken"));
+        return answer::wrong(&page(&console, &visit, &form, problems, None));
     }
     let rate = match form.trimmed("rate") {
         "" => None,
-        rate => rate.parse::<u32>().map(Some).unwrap_or_else(|_| {
-            problems.add("rate", text.get("api_keys.rate_wrong"));
-            None
-        }),
+        // What is no number is as wrong as none, and told together with what else is wrong.
+        rate => Some(rate.parse::<u32>().unwrap_or(0)),
     };
     let role = if form.get("role") == "send" { Role::Send } else { Role::Full };
-    if problems.is_empty() {
-        match console.dispatch.put_api_key(&visit.actor(), visit.vs, name, None, role, rate).await {
-            Ok(secret) => {
-                let made = Some((name.to_owned(), secret));
-                let form = Form::default().or("role", "full");
-                return answer::html(&page(&console, &visit, &form, Problems::none(), made));
-            }
-            Err(DirectoryError::Invalid(found)) => problems = found.into(),
-            Err(DirectoryError::Conflict(reason)) => problems.add("name", reason),
-            Err(error) => return Err(error.into()),
+    match console.dispatch.put_api_key(&visit.actor(), visit.vs, name, None, role, rate).await {
+        Ok(secret) => {
+            let made = Some((name.to_owned(), secret));
+            let form = Form::default().or("role", "full");
+            answer::html(&page(&console, &visit, &form, Problems::none(), made))
+        }
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "name", text)?;
+            answer::wrong(&page(&console, &visit, &form, problems, None))
         }
     }
-    answer::wrong(&page(&console, &visit, &form, problems, None))
 }
 
 async fn remove(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> Answer {

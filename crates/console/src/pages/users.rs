@@ -13,7 +13,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use std::collections::HashMap;
 use std::sync::Arc;
-use textgate_dispatch::{DirectoryError, InvitationLink, UserChange, UserInput, UserRole, UserView};
+use textgate_dispatch::{InvitationLink, UserChange, UserInput, UserRole, UserView};
 use textgate_sms::VsId;
 
 /// Most rows on the page; more are looked at from further down the tree.
@@ -81,7 +81,13 @@ async fn add(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> A
             let made = added.link.map(|link| Made::of(&added.user.name, &link));
             answer::html(&list(&console, &visit, &fresh(&visit), Problems::none(), made)?)
         }
-        Err(error) => answer::wrong(&list(&console, &visit, &form, at_name(error)?, None)?),
+        Err(error) => answer::wrong(&list(
+            &console,
+            &visit,
+            &form,
+            Problems::of_refusal(error, "name", visit.text())?,
+            None,
+        )?),
     }
 }
 
@@ -105,7 +111,13 @@ async fn change(
     let input = UserChange { name: Some(form.trimmed("name").to_owned()), role: role_of(&form) };
     match console.dispatch.change_user(&visit.actor(), visit.vs, user.id, input).await {
         Ok(user) => answer::see_with(&visit.to("users"), &Flash::done("user_changed", &user.name)),
-        Err(error) => answer::wrong(&editor(&console, &visit, user, &form, &at_name(error)?)),
+        Err(error) => answer::wrong(&editor(
+            &console,
+            &visit,
+            user,
+            &form,
+            &Problems::of_refusal(error, "name", visit.text())?,
+        )),
     }
 }
 
@@ -151,15 +163,6 @@ fn number(path: &HashMap<String, String>) -> Result<u32, Failure> {
 
 fn role_of(form: &Form) -> Option<UserRole> {
     UserRole::ALL.into_iter().find(|role| role.name() == form.get("role"))
-}
-
-/// A name that is wrong or taken is a problem at its field.
-fn at_name(error: DirectoryError) -> Result<Problems, Failure> {
-    match error {
-        DirectoryError::Invalid(problems) => Ok(problems.into()),
-        DirectoryError::Conflict(reason) => Ok(Problems::at("name", reason)),
-        error => Err(error.into()),
-    }
 }
 
 fn fields_of(visit: &Visit, form: &Form, problems: &Problems) -> Vec<Field> {

@@ -11,7 +11,7 @@ use crate::visit::Visit;
 use askama::Template;
 use axum::extract::State;
 use std::sync::Arc;
-use textgate_dispatch::{DirectoryError, Mode, VirtualServerView};
+use textgate_dispatch::{Mode, VirtualServerView};
 use textgate_sms::VsId;
 
 /// Most rows on the page; a larger tree is looked at from further down.
@@ -67,7 +67,9 @@ async fn add(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> A
         Ok(made) => {
             answer::see_with(&visit.to("virtual-servers"), &Flash::done("virtual_server_added", &made.path))
         }
-        Err(error) => answer::wrong(&tree(&console, &visit, &form, at_name(error)?).await?),
+        Err(error) => answer::wrong(
+            &tree(&console, &visit, &form, Problems::of_refusal(error, "name", visit.text())?).await?,
+        ),
     }
 }
 
@@ -83,7 +85,9 @@ async fn rename(State(console): State<Arc<Console>>, visit: Visit, form: Form) -
             let flash = Flash::done("virtual_server_renamed", &server.path);
             answer::see_with(&above(&console, &visit).await, &flash)
         }
-        Err(error) => answer::wrong(&editor(&console, &visit, &form, at_name(error)?).await?),
+        Err(error) => answer::wrong(
+            &editor(&console, &visit, &form, Problems::of_refusal(error, "name", visit.text())?).await?,
+        ),
     }
 }
 
@@ -96,15 +100,6 @@ async fn remove(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
     let back = above(&console, &visit).await;
     console.dispatch.remove_virtual_server(&visit.actor(), visit.vs).await?;
     answer::see_with(&back, &Flash::done("virtual_server_removed", &server.path))
-}
-
-/// A name that is wrong or taken is a problem at its field.
-fn at_name(error: DirectoryError) -> Result<Problems, Failure> {
-    match error {
-        DirectoryError::Invalid(problems) => Ok(problems.into()),
-        DirectoryError::Conflict(reason) => Ok(Problems::at("name", reason)),
-        error => Err(error.into()),
-    }
 }
 
 /// The tree that this virtual server is a branch of, as far up as the person sees.

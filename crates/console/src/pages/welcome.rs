@@ -12,7 +12,6 @@ use crate::visit::Guest;
 use askama::Template;
 use axum::extract::{Path, State};
 use std::sync::Arc;
-use textgate_dispatch::DirectoryError;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -54,10 +53,10 @@ async fn set_up(
     }
     match console.dispatch.set_up(&token, form.trimmed("name"), form.get("password")).await {
         Ok(signed_in) => sign_in::begin("/console/", &signed_in.token),
-        Err(DirectoryError::Invalid(problems)) => {
-            answer::wrong(&set_up_page(&guest, &form, &problems.into()))
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "name", guest.text)?;
+            answer::wrong(&set_up_page(&guest, &form, &problems))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -82,10 +81,10 @@ async fn accept(
     }
     match console.dispatch.accept_invitation(&token, form.get("password")).await {
         Ok(_) => answer::see_with("/console/sign-in", &Flash::done("password_set", &name)),
-        Err(DirectoryError::Invalid(problems)) => {
-            answer::wrong(&invitation_page(&guest, name, &problems.into()))
+        Err(error) => {
+            let problems = Problems::of_refusal(error, "password", guest.text)?;
+            answer::wrong(&invitation_page(&guest, name, &problems))
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use failures::{Failures, Who};
 pub(crate) use limits::Limits;
-pub(crate) use sessions::{MOST_OF_A_USER, Sessions};
+pub(crate) use sessions::{Live, MOST_OF_A_USER, Sessions};
 
 /// Between two rounds of tidying up.
 const ROUND: Duration = Duration::from_secs(60);

@@ -1,8 +1,8 @@
 //! What people do with their own account, and what they may do at all.
 
 use super::invalid;
-use crate::accounts::passwords;
 use crate::accounts::totp::{self, TotpSecret};
+use crate::accounts::{Live, passwords};
 use crate::dispatch::Dispatch;
 use crate::people::*;
 use crate::view::View;
@@ -63,6 +63,40 @@ impl Dispatch {
         let user = view.user(person.user).ok_or_else(gone)?;
         let begun = self.engine.begin_session(user, "signed in with a new password".into(), None).await?;
         begun.ok_or_else(gone)
+    }
+
+    /// The person's sessions, the one used last first.
+    pub fn sessions(&self, person: &Person) -> Vec<SessionView> {
+        let sessions = self.engine.accounts.sessions.lock();
+        let mine = sessions.values().filter(|live| live.record.user == person.user);
+        let mut mine: Vec<SessionView> = mine
+            .map(|live| SessionView {
+                is_this: live.record.id == person.session,
+                began_ms: live.record.began_ms,
+                seen_ms: live.record.seen_ms,
+            })
+            .collect();
+        mine.sort_by_key(|session| std::cmp::Reverse((session.seen_ms, session.began_ms)));
+        mine
+    }
+
+    /// Ends the person's sessions but for the one that asks.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`] where the user went meanwhile, [`DirectoryError::StoreUnavailable`]: they are ended for now, and may
+    /// be there again after a restart.
+    pub async fn end_other_sessions(&self, person: &Person) -> Result<(), DirectoryError> {
+        let user = self.engine.view.load().user(person.user).cloned().ok_or_else(gone)?;
+        let ended: Vec<SessionId> = {
+            let mut sessions = self.engine.accounts.sessions.lock();
+            let is_other = |live: &Live| live.record.user == person.user && live.record.id != person.session;
+            sessions.extract_if(|_, live| is_other(live)).map(|(id, _)| id).collect()
+        };
+        for id in ended {
+            let note = self.engine.note(&user, "ended another session of its own".into());
+            self.engine.store.end_session(id, note).await?;
+        }
+        Ok(())
     }
 
     /// Offers a second factor, to be confirmed in the same session; asked again, the same one.

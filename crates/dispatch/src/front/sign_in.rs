@@ -325,7 +325,7 @@ impl Engine {
         Ok(Some(SignedIn { token, person: person(user, id) }))
     }
 
-    fn note(&self, user: &UserRecord, action: String) -> AuditNote {
+    pub(super) fn note(&self, user: &UserRecord, action: String) -> AuditNote {
         AuditNote { at_ms: self.clock.now_ms(), actor: actor(&user.name), vs: user.vs, action }
     }
 

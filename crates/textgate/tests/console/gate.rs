@@ -22,7 +22,7 @@ fn paths(vs: &str) -> Vec<(&'static str, String, Need)> {
 async fn another_tenants_virtual_server_does_not_exist_at_any_address() {
     let server = site().await;
     let other = number(&server, "other").to_string();
-    let nonsense = ["0", "1", &other, "99999", "4294967295", "4294967296", "-1", "x", "%00", "..%2f2"];
+    let nonsense = ["0", "1", &other, "99999", "4294967295", "4294967296", "-1", "x", "%00", "%ff", "..%2f2"];
     for name in ["ada", "ann", "olga"] {
         let mut visitor = Visitor::person(server.address(), name).await;
         for vs in nonsense {
@@ -179,4 +179,17 @@ async fn too_many_wrong_passwords_are_told_to_wait() {
         assert!(seen.body.contains("The user name or the password is not right."));
     }
     assert_eq!(last, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_ends_all_their_other_sessions() {
+    let server = site().await;
+    let (mut here, mut there) =
+        (Visitor::person(server.address(), "ada").await, Visitor::person(server.address(), "ada").await);
+    let mut root = Visitor::person(server.address(), "root").await;
+    assert_eq!(here.get("/console/account").await.body.matches("This one").count(), 1);
+    assert_eq!(here.post("/console/account/sessions", &[]).await.status, 303);
+    assert_eq!(there.get("/console/account").await.status, 303, "it has ended");
+    assert_eq!(here.get("/console/account").await.status, 200);
+    assert_eq!(root.get("/console/account").await.status, 200, "nobody else's");
 }

@@ -1,7 +1,7 @@
 //! Every page, as it looks.
 
 use crate::browser::{Browser, Scheme, Width};
-use crate::site::{number, site};
+use crate::site::{number, site, user};
 
 /// Pages of a virtual server.
 const PAGES: [&str; 5] = ["allocation", "virtual-servers", "users", "api-keys", "audit"];
@@ -22,6 +22,29 @@ async fn every_page_breaks_no_rule_of_accessibility_and_fits_a_phone_in_light_an
     {
         look(&browser, name, async |browser| browser.goto(at, path).await).await;
     }
+    let olga = format!("/console/vs/{acme}/users/{}", user(&server, "olga"));
+    let edit = format!("/console/vs/{acme}/virtual-servers/edit");
+    for (name, path) in [("user", &*olga), ("virtual-server", &edit), ("not-found", "/console/nothing")] {
+        look(&browser, name, async |browser| browser.goto(at, path).await).await;
+    }
+    let keys = format!("/console/vs/{acme}/api-keys");
+    look(&browser, "problems", async |browser| {
+        browser.goto(at, &keys).await;
+        browser.fill("name", "/").await;
+        browser.fill("rate", "many").await;
+        browser.submit("main form.stack").await;
+        assert_eq!(browser.count("#problems a").await, 2, "every problem is told at once");
+    })
+    .await;
+    look(&browser, "menus", async |browser| {
+        browser.goto(at, &format!("/console/vs/{acme}/allocation#nav")).await;
+        // On a phone, the navigation covers the bar.
+        if browser.count(".side .close").await == 1 && !browser.is_seen(".side .close").await {
+            browser.press(".switcher > summary").await;
+            browser.press(".seat > summary").await;
+        }
+    })
+    .await;
     browser.close().await;
 }
 

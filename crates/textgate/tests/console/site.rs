@@ -39,6 +39,14 @@ pub fn add_user(server: &Server, name: &str, vs: &str, role: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The number of the user of this name.
+pub fn user(server: &Server, name: &str) -> u64 {
+    let list = server.cli_ok(&["user", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let user = list["users"].as_array().unwrap().iter().find(|user| user["name"] == name).cloned();
+    user.and_then(|user| user["id"].as_u64()).unwrap_or_else(|| panic!("{name}: {list:#}"))
+}
+
 /// The number of the virtual server at this path.
 pub fn number(server: &Server, path: &str) -> u64 {
     let list = server.cli_ok(&["user", "list", "--json"]);

@@ -208,6 +208,21 @@ async fn sessions_end_with_the_password_the_role_the_user_and_on_signing_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_person_sees_and_ends_their_own_sessions_and_nobody_elses() {
+    let bench = Bench::held().await;
+    bench.user(VsId::ROOT, "ada", UserRole::Administrator).await;
+    bench.user(VsId::ROOT, "ben", UserRole::Auditor).await;
+    let (here, there, ben) =
+        (bench.signed_in("ada").await, bench.signed_in("ada").await, bench.signed_in("ben").await);
+    let sessions = bench.dispatch.sessions(&here.person);
+    assert_eq!((sessions.len(), sessions.iter().filter(|session| session.is_this).count()), (2, 1));
+    bench.dispatch.end_other_sessions(&here.person).await.unwrap();
+    let is_in = |signed_in: &SignedIn| bench.dispatch.session(&signed_in.token).is_some();
+    assert_eq!((is_in(&here), is_in(&there), is_in(&ben)), (true, false, true));
+    assert_eq!(bench.dispatch.sessions(&here.person).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_link_sets_a_password_once_and_within_a_day() {
     let bench = Bench::held().await;
     let input = |name: &str| UserInput { name: name.into(), role: UserRole::Operator, password: None };

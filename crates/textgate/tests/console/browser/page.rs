@@ -39,6 +39,11 @@ impl Browser {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }
 
+    /// Whether the element of this selector is to be seen.
+    pub async fn is_seen(&self, css: &str) -> bool {
+        self.find(css).await.is_displayed().await.unwrap()
+    }
+
     /// The text that is to be seen on the page.
     pub async fn text(&self) -> String {
         self.text_of("body").await
