@@ -19,9 +19,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use textgate_dispatch::{DirectoryError, Refusal, Taken};
+use textgate_dispatch::{DirectoryError, Refusal, ResendRefusal, Taken};
 use textgate_gateway::Problem;
-use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::Filter;
 
 /// Most messages of one page, and how many where the caller does not say.
@@ -108,6 +108,22 @@ pub(crate) fn routes() -> Vec<Route> {
             handler: post(send),
         },
         Route {
+            method: "POST",
+            path: "/v1/messages/{id}/resend",
+            id: "resend_message",
+            summary: "Send a finished message again, as a new one. Not a passcode, and only while its text is kept.",
+            access: Allowed::AnyKey,
+            parameters: std::slice::from_ref(&IDEMPOTENCY),
+            body: None,
+            success: Success::json(
+                202,
+                &views::TAKEN,
+                "The new message was accepted; its `resend_of` names the old one.",
+            ),
+            problems: RESENDING,
+            handler: post(resend),
+        },
+        Route {
             method: "GET",
             path: "/v1/messages",
             id: "list_messages",
@@ -148,6 +164,19 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// Why a message may not be accepted.
 pub(crate) const SENDING: &[ProblemType] = &[
+    ProblemType::NoCredits,
+    ProblemType::NotConfigured,
+    ProblemType::IdempotencyConflict,
+    ProblemType::Busy,
+    ProblemType::StoreUnavailable,
+    ProblemType::Stopping,
+];
+
+/// Why a message may not be sent again.
+const RESENDING: &[ProblemType] = &[
+    ProblemType::InvalidRequest,
+    ProblemType::NotFound,
+    ProblemType::NotResendable,
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
     ProblemType::IdempotencyConflict,
@@ -212,6 +241,7 @@ impl From<MessageRequest> for textgate_dispatch::Request {
             reference: message.reference,
             idempotency_key: None,
             is_test: false,
+            resend_of: None,
         }
     }
 }
@@ -267,6 +297,19 @@ async fn send(State(api): State<Arc<Api>>, access: Access, request: Request) -> 
     taken(answers.into_iter().next().unwrap_or(Err(Refusal::StoreUnavailable)))
 }
 
+async fn resend(State(api): State<Arc<Api>>, access: Access, id: PathId, headers: HeaderMap) -> Answer {
+    let (id, key) = (id.known()?, idempotency_key(&headers)?);
+    match api.dispatch.resend(access.vs, id, key).await {
+        Ok(accepted) => taken(Ok(accepted)),
+        Err(ResendRefusal::Refused(refusal)) => taken(Err(refusal)),
+        Err(ResendRefusal::NotFound) => Err(unknown_message()),
+        Err(unavailable @ ResendRefusal::StoreUnavailable(_)) => {
+            Err(DirectoryError::from(unavailable).into())
+        }
+        Err(other) => Err(ProblemDetails::new(ProblemType::NotResendable, other.to_string())),
+    }
+}
+
 /// The answer to a message that was or was not accepted.
 pub(crate) fn taken(answer: Result<Taken, Refusal>) -> Answer {
     let taken = answer?;
@@ -312,7 +355,7 @@ async fn show(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer
 }
 
 async fn list(State(api): State<Arc<Api>>, access: Access, uri: Uri) -> Answer {
-    let question = Question::parse(&uri, api.door)?;
+    let question = Question::parse(&uri, LIST_PARAMETERS, &api, access.vs)?;
     let page = api.dispatch.messages(access.vs, question.filter, question.before, question.limit).await?;
     Ok(answer::json(StatusCode::OK, &PageShown::from(page)))
 }
@@ -321,6 +364,7 @@ static LIST_PARAMETERS: &[Parameter] = &[
     query("status", Shape::OneOf(views::states), "Only in this status."),
     query("to", Shape::Text(15), "Only to this number."),
     query("kind", Shape::OneOf(views::kinds), "Only of this kind."),
+    query("gateway", Shape::Text(64), "Only with an attempt at this gateway (its name)."),
     query("reference", Shape::Text(255), "Only with this reference."),
     query("since", Shape::TimeGiven, "Only accepted at this time or later."),
     query("until", Shape::TimeGiven, "Only accepted before this time."),
@@ -334,26 +378,43 @@ pub(crate) const fn query(name: &'static str, shape: Shape, about: &'static str)
 
 /// A question for messages.
 #[derive(Debug)]
-struct Question {
-    filter: Filter,
-    before: Option<MessageId>,
-    limit: usize,
+pub(crate) struct Question {
+    pub(crate) filter: Filter,
+    pub(crate) before: Option<MessageId>,
+    pub(crate) limit: usize,
+    pub(crate) with_texts: bool,
 }
 
 impl Question {
     /// Reads a query strictly: a parameter that is unknown, twice there or wrong would silently answer another question.
-    fn parse(uri: &Uri, door: Door) -> Result<Self, ProblemDetails> {
+    pub(crate) fn parse(uri: &Uri, known: &[Parameter], api: &Api, vs: VsId) -> Result<Self, ProblemDetails> {
+        let named = |name: &str| api.dispatch.gateway_named(vs, name);
+        Self::read(uri, known, api.door, &named)
+    }
+
+    fn read(
+        uri: &Uri,
+        known: &[Parameter],
+        door: Door,
+        named: &dyn Fn(&str) -> Option<GatewayId>,
+    ) -> Result<Self, ProblemDetails> {
         let mut problems = Vec::new();
-        let mut question = Self { filter: Filter::default(), before: None, limit: PAGE_DEFAULT };
-        for (name, value) in parameters(uri, LIST_PARAMETERS, door, &mut problems) {
-            if let Err(message) = question.set(&name, &value) {
+        let mut question =
+            Self { filter: Filter::default(), before: None, limit: PAGE_DEFAULT, with_texts: false };
+        for (name, value) in parameters(uri, known, door, &mut problems) {
+            if let Err(message) = question.set(&name, &value, named) {
                 problems.push(Problem::new(name, message));
             }
         }
         if problems.is_empty() { Ok(question) } else { Err(ProblemDetails::invalid(problems)) }
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+    fn set(
+        &mut self,
+        name: &str,
+        value: &str,
+        named: &dyn Fn(&str) -> Option<GatewayId>,
+    ) -> Result<(), String> {
         let time = || Given::parse(value).map(|time| time.0).ok_or_else(|| GIVEN.to_owned());
         let choose = |words: Vec<&str>| format!("choose one of: {}", words.join(", "));
         let filter = &mut self.filter;
@@ -364,6 +425,12 @@ impl Question {
             }
             "to" => filter.to = Some(PhoneNumber::parse(value).map_err(|error| error.to_string())?),
             "kind" => filter.kind = Some(Kind::from_name(value).ok_or_else(|| choose(views::kinds()))?),
+            "gateway" => {
+                let unknown =
+                    "no gateway of this virtual server has this name; give its number if it was removed";
+                filter.gateway = Some(named(value).ok_or(unknown)?);
+            }
+            "texts" => self.with_texts = yes_or_no(value)?,
             "reference" if value.chars().count() > 255 => return Err("use at most 255 characters".into()),
             "reference" => filter.reference = Some(value.to_owned()),
             "since" => filter.since_ms = Some(time()?),
@@ -375,6 +442,11 @@ impl Question {
         }
         Ok(())
     }
+}
+
+/// Yes or no from a query.
+pub(crate) fn yes_or_no(value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| "choose true or false".to_owned())
 }
 
 /// A count from a query, from 1 to `most`.
@@ -554,7 +626,9 @@ mod tests {
     }
 
     fn question(query: &str, door: Door) -> Result<Question, Vec<String>> {
-        Question::parse(&format!("/v1/messages?{query}").parse().unwrap(), door).map_err(|problem| {
+        let named = |name: &str| (name == "main").then_some(GatewayId(3));
+        let uri = format!("/v1/messages?{query}").parse().unwrap();
+        Question::read(&uri, LIST_PARAMETERS, door, &named).map_err(|problem| {
             let json = problem.to_json();
             let errors = json["errors"].as_array().cloned().unwrap_or_default();
             errors.iter().map(|error| error["path"].as_str().unwrap_or_default().to_owned()).collect()
@@ -565,13 +639,13 @@ mod tests {
     fn a_question_has_its_filters() {
         let id = MessageId::from_u64(77);
         let query = format!(
-            "status=sent&to=15550100100&kind=otp&reference=a%20b&since=2027-01-15T08:00:00Z&until=1800000001&cursor={id}&limit=7"
+            "status=sent&to=15550100100&kind=otp&gateway=main&reference=a%20b&since=2027-01-15T08:00:00Z&until=1800000001&cursor={id}&limit=7"
         );
         let question = question(&query, Door::Keys).unwrap();
         assert_eq!((question.before, question.limit), (Some(id), 7));
         let filter = question.filter;
         assert_eq!((filter.state, filter.kind), (Some(MessageState::Sent), Some(Kind::Otp)));
-        assert_eq!(filter.reference.as_deref(), Some("a b"));
+        assert_eq!((filter.reference.as_deref(), filter.gateway), (Some("a b"), Some(GatewayId(3))));
         assert_eq!((filter.since_ms, filter.until_ms), (Some(1_800_000_000_000), Some(1_800_000_001_000)));
         assert_eq!(filter.to, PhoneNumber::parse("15550100100").ok());
     }
@@ -579,8 +653,9 @@ mod tests {
     #[test]
     fn a_wrong_question_is_told_all_that_is_wrong() {
         let wrong =
-            question("status=x&limit=0&limit=3&to=%2B1555&page=2&cursor=1&vs=acme", Door::Keys).unwrap_err();
-        assert_eq!(wrong, ["limit", "page", "vs", "status", "limit", "to", "cursor"]);
+            question("status=x&limit=0&limit=3&to=%2B1555&page=2&cursor=1&vs=acme&gateway=x", Door::Keys)
+                .unwrap_err();
+        assert_eq!(wrong, ["limit", "page", "vs", "status", "limit", "to", "cursor", "gateway"]);
         assert!(question("limit=201", Door::Keys).is_err());
         assert!(question("vs=acme", Door::Control).is_ok(), "who acts for another says so in the query");
     }

@@ -65,6 +65,8 @@ problem_types! {
         "The change contradicts what exists, for example a name is taken. The detail says what.",
     NotCancellable = "not-cancellable" CONFLICT "The message can no longer be cancelled"
         "A gateway has taken the message already, or its way has ended.",
+    NotResendable = "not-resendable" CONFLICT "The message cannot be sent again"
+        "It is still on its way, it is a one-time passcode, or its text has been erased. Send a new message.",
     NotConfigured = "not-configured" CONFLICT "No SMS gateway is configured"
         "Neither this virtual server nor one above it has a gateway for this message. Select Custom in the SMS settings and add a gateway.",
     BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large"

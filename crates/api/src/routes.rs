@@ -78,6 +78,9 @@ impl Success {
 pub(crate) fn public() -> Vec<Route> {
     let mut routes = crate::messages::routes();
     routes.extend(crate::batch::routes());
+    routes.extend(crate::export::routes());
+    routes.extend(crate::events::routes());
+    routes.extend(crate::figures::routes());
     routes.extend(crate::settings::routes());
     routes.extend(crate::trial::routes());
     routes.extend(crate::balance::routes());

@@ -19,7 +19,7 @@ pub(crate) fn states() -> Vec<&'static str> {
     MessageState::ALL.iter().map(|state| state.name()).collect()
 }
 
-fn outcomes() -> Vec<&'static str> {
+pub(crate) fn outcomes() -> Vec<&'static str> {
     OutcomeClass::ALL.iter().map(|class| class.name()).collect()
 }
 
@@ -94,6 +94,8 @@ pub(crate) struct MessageShown {
     send_at: Option<Shown>,
     expires_at: Shown,
     changed_at: Shown,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resend_of: Option<String>,
     history: Vec<StateShown>,
     attempts: Vec<AttemptShown>,
     receipts: Vec<ReceiptShown>,
@@ -116,6 +118,11 @@ pub(crate) static MESSAGE: Object = Object {
         optional("send_at", Shape::Time, "When it is or was to be sent, where asked for."),
         required("expires_at", Shape::Time, "When its validity ends: nothing is sent after it."),
         required("changed_at", Shape::Time, "When its status last changed."),
+        optional(
+            "resend_of",
+            Shape::Text(13),
+            "The message that it repeats, where it was sent again on request.",
+        ),
         required(
             "history",
             Shape::List(&Shape::Object(&STATE), 100_000),
@@ -206,7 +213,12 @@ pub(crate) static PAGE: Object = Object {
             Shape::List(&Shape::Object(&MESSAGE), 200),
             "The messages, without their texts.",
         ),
-        optional("next", NAME, "Pass it as `cursor` for the next page; null at the end."),
+        optional(
+            "next",
+            NAME,
+            "Pass it as `cursor` for the next page; null at the end. A page may end before it is full, or hold nothing, where much \
+             was looked at and little of it fits.",
+        ),
     ],
 };
 
@@ -226,6 +238,7 @@ impl From<MessageView> for MessageShown {
             send_at: view.send_at_ms.map(Shown),
             expires_at: Shown(view.expires_ms),
             changed_at: Shown(view.changed_ms),
+            resend_of: view.resend_of,
             history: view.history.into_iter().map(Into::into).collect(),
             attempts: view.attempts.into_iter().map(Into::into).collect(),
             receipts: view.receipts.into_iter().map(Into::into).collect(),
@@ -442,6 +455,7 @@ mod tests {
             send_at_ms: Some(2),
             expires_ms: 3,
             changed_ms: 4,
+            resend_of: Some("0000000000001".into()),
             history: vec![StateView { status: MessageState::Sent, at_ms: 5, reason: "r".into() }],
             attempts: vec![AttemptView {
                 gateway: "main".into(),

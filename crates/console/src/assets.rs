@@ -36,9 +36,9 @@ static ASSETS: &[Asset] = &[
         content: include_bytes!("../static/settings.js"),
     },
     Asset {
-        name: "poll.js",
+        name: "live.js",
         media_type: "text/javascript; charset=utf-8",
-        content: include_bytes!("../static/poll.js"),
+        content: include_bytes!("../static/live.js"),
     },
 ];
 

@@ -8,6 +8,7 @@ use crate::console::Console;
 use crate::cookies::{self, Keep};
 use crate::flash::Flash;
 use crate::form::Form;
+use crate::live;
 use crate::origin;
 use crate::pages::failure;
 use crate::routes::Need;
@@ -82,7 +83,10 @@ impl Gate {
     /// Who asks, if they are signed in and may see the virtual server of the path. Gives the guest the token of the session's forms.
     async fn visit(&self, parts: &mut Parts, guest: &mut Guest) -> Option<Visit> {
         let token = guest.token.clone()?;
-        let person = self.console.dispatch.session(&token)?;
+        let person = match live::is_by_itself(&parts.headers) {
+            true => self.console.dispatch.session_in_background(&token)?,
+            false => self.console.dispatch.session(&token)?,
+        };
         guest.csrf = self.console.dispatch.csrf(&token);
         let named = path_parameter(parts, "vs").await;
         let vs = match named {

@@ -6,12 +6,14 @@
 
 mod answer;
 mod assets;
+mod chart;
 mod console;
 mod cookies;
 mod field;
 mod flash;
 mod form;
 mod gate;
+mod live;
 mod nav;
 mod origin;
 mod page;

@@ -180,6 +180,11 @@ impl Page {
         self.text.time(*ms)
     }
 
+    /// A moment to the millisecond.
+    pub fn time_ms(&self, ms: &i64) -> Moment {
+        self.text.time_ms(*ms)
+    }
+
     /// Where a file is.
     pub fn asset(&self, name: &str) -> &'static str {
         assets::address(name)

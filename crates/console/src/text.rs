@@ -136,6 +136,10 @@ fn flat(file: &str) -> Result<HashMap<String, String>, toml::de::Error> {
 // === impl Text ===
 
 impl Text {
+    /// The English texts.
+    #[cfg(test)]
+    pub(crate) const ENGLISH: Self = Self(Language::En);
+
     /// The texts of this language.
     pub fn new(language: Language) -> Self {
         Self(language)
@@ -190,6 +194,20 @@ impl Text {
             Language::En => "%Y-%m-%d %H:%M:%S UTC",
             Language::De => "%d.%m.%Y %H:%M:%S UTC",
         };
+        Self::moment(at, pattern)
+    }
+
+    /// A moment to the millisecond, in UTC.
+    pub fn time_ms(self, ms: i64) -> Moment {
+        let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+        let pattern = match self.0 {
+            Language::En => "%Y-%m-%d %H:%M:%S.%3f UTC",
+            Language::De => "%d.%m.%Y %H:%M:%S,%3f UTC",
+        };
+        Self::moment(at, pattern)
+    }
+
+    fn moment(at: Timestamp, pattern: &str) -> Moment {
         Moment {
             shown: Offset::UTC.to_datetime(at).strftime(pattern).to_string(),
             rfc_3339: format!("{at:.3}"),

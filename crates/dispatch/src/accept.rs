@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::view::{Route, View};
 use crate::words::{Refusal, Request, Taken, What};
 use futures_util::FutureExt as _;
+use smallvec::SmallVec;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -32,6 +33,7 @@ struct Prepared {
     kind: Kind,
     plan: Plan,
     due_ms: Option<i64>,
+    payers: SmallVec<[VsId; 2]>,
     /// Nothing is left for the store to refuse, and it is urgent: it may leave while its commit is under way.
     may_overlap: bool,
     /// `None` once it is on its way.
@@ -160,6 +162,7 @@ impl Engine {
             expires_ms,
             idempotency,
             payers: route.payers.clone(),
+            resend_of: request.resend_of,
         };
         let submission = Box::new(Submission {
             id,
@@ -178,13 +181,13 @@ impl Engine {
             && new.payers.is_empty()
             && new.idempotency.is_none()
             && checked.due_ms.is_none();
-        let due_ms = checked.due_ms;
-        Ok((new, Prepared { id, vs, kind, plan, due_ms, may_overlap, submission: Some(submission) }))
+        let (due_ms, payers) = (checked.due_ms, new.payers.clone());
+        Ok((new, Prepared { id, vs, kind, plan, due_ms, payers, may_overlap, submission: Some(submission) }))
     }
 
     /// The store has said what became of a message: a new one goes on its way.
     fn accepted(self: &Arc<Self>, message: Prepared, stored: Option<Accepted>) -> Result<Taken, Refusal> {
-        let Prepared { id, vs, kind, plan, due_ms, submission, .. } = message;
+        let Prepared { id, vs, kind, plan, due_ms, payers, submission, .. } = message;
         match stored {
             Some(Accepted::New) => {
                 let state = match due_ms {
@@ -197,6 +200,7 @@ impl Engine {
                     None => MessageState::Accepted,
                 };
                 self.metrics.accepted[usize::from(kind.code())].inc();
+                self.count_accepted(id.accepted_ms(), vs, &payers, plan.segments);
                 self.tell(id, vs, || What::Accepted);
                 if let Some(submission) = submission.filter(|_| due_ms.is_none()) {
                     self.route(submission);
@@ -239,6 +243,7 @@ impl Engine {
             &options,
             &number(request.validity_s),
             &request.send_at_ms.unwrap_or(i64::MIN).to_be_bytes(),
+            &request.resend_of.map_or(0, MessageId::as_u64).to_be_bytes(),
         ]);
         let key = self.sealer.digest(&[b"idempotency", &vs.0.to_be_bytes(), key.as_bytes()]);
         Idempotency { key, request: request_digest }

@@ -9,6 +9,7 @@ use textgate_gateway::{Environment, Plugins, Problem};
 use textgate_sms::{Kind, MessageId, MessageState, VsId};
 use textgate_store::{Sealer, Store};
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 /// What a test message says.
 pub(crate) const TEST_TEXT: &str = "This is a test message from textgate.";
@@ -90,6 +91,16 @@ impl Dispatch {
     /// next [`start`](Self::start).
     pub async fn open(parts: Parts) -> Result<Self, StartError> {
         Ok(Self { engine: Engine::open(parts, Clock::default()).await? })
+    }
+
+    /// Ends every [`Watch`](crate::Watch), so that answers that would go on for ever do not hold up a listener that stops.
+    pub fn end_watches(&self) {
+        self.engine.ending().cancel();
+    }
+
+    /// Cancelled when answers that would go on for ever are to end.
+    pub fn ending(&self) -> CancellationToken {
+        self.engine.ending().clone()
     }
 
     /// Stops accepting, drains the windows, records, and closes the store; at most about the drain bound.

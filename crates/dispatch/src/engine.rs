@@ -4,10 +4,12 @@ use crate::accounts::{self, Accounts};
 use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
+use crate::figures::{self, Counters};
 use crate::retention;
 use crate::runners::Runners;
 use crate::station::Station;
 use crate::view::View;
+use crate::watching::Watchers;
 use crate::words::{DirectoryError, Happening, What};
 use crate::{Limits, Metrics, Parts, StartError};
 use arc_swap::ArcSwap;
@@ -35,6 +37,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) view: ArcSwap<View>,
     pub(crate) happenings: broadcast::Sender<Arc<Happening>>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) counters: Counters,
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
@@ -45,6 +49,8 @@ pub(crate) struct Engine {
     is_running: AtomicBool,
     /// Cancelled when nothing more is accepted.
     stopping: CancellationToken,
+    /// Cancelled when answers that would go on for ever are to end: then, or before.
+    ending: CancellationToken,
     tasks: TaskTracker,
     /// Held while the directory changes, so that changes are decided one after the other on what is there.
     changing: Arc<Mutex<()>>,
@@ -66,6 +72,8 @@ impl Engine {
             clock,
             view: ArcSwap::default(),
             happenings: broadcast::channel(HAPPENINGS).0,
+            watchers: Arc::default(),
+            counters: Counters::default(),
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
@@ -73,6 +81,7 @@ impl Engine {
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
             stopping: CancellationToken::new(),
+            ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
             changing: Arc::default(),
         };
@@ -88,6 +97,7 @@ impl Engine {
         self.recover().await?;
         self.runners.follow(self, &self.view.load());
         self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
@@ -96,6 +106,7 @@ impl Engine {
     /// Accepts nothing more, drains the gateways, records what came of it, and closes the store.
     pub(crate) async fn stop(&self) {
         self.stopping.cancel();
+        self.ending.cancel();
         {
             // A change on its way would start gateways that nobody stops; one that comes later finds the engine stopping.
             let _no_change = self.changing.lock().await;
@@ -103,9 +114,17 @@ impl Engine {
         }
         self.tasks.close();
         self.tasks.wait().await;
+        if let Err(error) = self.flush_figures(true).await {
+            tracing::warn!(%error, "the last figures could not be stored");
+        }
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store was not closed in order; what it could not write is found unfinished by the next start");
         }
+    }
+
+    /// Cancelled when answers that would go on for ever are to end.
+    pub(crate) fn ending(&self) -> &CancellationToken {
+        &self.ending
     }
 
     /// Whether nothing more is accepted.
@@ -257,20 +276,21 @@ impl Engine {
 
     /// Tells whoever listens, and the log at `debug`.
     pub(crate) fn tell(&self, id: MessageId, vs: VsId, what: impl FnOnce() -> What) {
-        let (is_logged, is_heard) =
-            (tracing::enabled!(tracing::Level::DEBUG), self.happenings.receiver_count() > 0);
-        if !is_logged && !is_heard {
+        let is_logged = tracing::enabled!(tracing::Level::DEBUG);
+        let (is_heard, is_watched) = (self.happenings.receiver_count() > 0, self.watchers.are_there());
+        if !is_logged && !is_heard && !is_watched {
             return;
         }
         let what = what();
         if is_logged {
             log(id, vs, &what);
         }
-        if is_heard {
+        if is_heard || is_watched {
             let (at_ms, at) = (self.clock.now_ms(), self.clock.now());
-            let happening = Happening { id, vs, at_ms, at, what };
+            let happening = Arc::new(Happening { id, vs, at_ms, at, what });
+            self.watchers.tell(&happening);
             // An error says only that the last listener has just gone.
-            let _ = self.happenings.send(Arc::new(happening));
+            let _ = self.happenings.send(happening);
         }
     }
 }
@@ -281,6 +301,9 @@ fn log(id: MessageId, vs: VsId, what: &What) {
         What::Accepted => tracing::debug!(message = %id, virtual_server = vs.0, "accepted"),
         What::Attempt { gateway, class, detail } => {
             tracing::debug!(message = %id, virtual_server = vs.0, gateway, outcome = class.name(), detail, "attempt");
+        }
+        What::Receipt { gateway, state } => {
+            tracing::debug!(message = %id, virtual_server = vs.0, gateway, receipt = state.name(), "receipt");
         }
         What::State(state) => {
             tracing::debug!(message = %id, virtual_server = vs.0, state = state.name(), "changed");

@@ -57,6 +57,10 @@ impl Engine {
                 return self.agenda.retry(now + pause, submission);
             }
             let station = Arc::clone(&route.stations[at]);
+            if at > 0 && submission.routing.tried | submission.routing.asked == 0 {
+                // The primary cannot take it now, and was passed over.
+                self.count_failover(&submission, route.stations[0].id);
+            }
             let routing = &mut submission.routing;
             let is_alternative = (0..route.stations.len()).any(|i| i != at && routing.tried & bit(i) == 0);
             let failover_ms = u32::try_from(route.failover_after.as_millis()).unwrap_or(u32::MAX);
@@ -120,6 +124,7 @@ impl Engine {
             self.finish(submission, self.expired());
         }
         for mut submission in found.elsewhere {
+            self.count_failover(&submission, station.id);
             if found.is_stuck {
                 submission.routing.tried = submission.routing.asked;
             }
@@ -159,6 +164,7 @@ impl Engine {
         let mut onward: SmallVec<[(Box<Submission>, Option<Instant>); 1]> = SmallVec::new();
         for (mut submission, outcome) in finished.drain(..) {
             let took = now.saturating_duration_since(submission.routing.since);
+            self.count_attempt(now_ms, submission.routing.vs, station.id, outcome.class);
             station.meters.attempts[usize::from(outcome.class.code())].inc();
             station.meters.submit.observe(took.as_secs_f64());
             let next = self.next(&view, station, &mut submission, &outcome, now);
@@ -185,7 +191,10 @@ impl Engine {
             };
             match next {
                 Next::Final(transition) => record.transition = Some(self.settle(&submission, transition)),
-                Next::FailOver => onward.push((submission, None)),
+                Next::FailOver => {
+                    self.count_failover(&submission, station.id);
+                    onward.push((submission, None));
+                }
                 Next::Again(pause) => onward.push((submission, Some(now + pause))),
             }
             records.push(record);
@@ -289,9 +298,7 @@ impl Engine {
         tokio::spawn(async move {
             for matched in recorded.await.unwrap_or_default() {
                 engine.metrics.receipts.inc();
-                if let Some(state) = matched.changed_to {
-                    engine.came_to(matched.id, matched.vs, state);
-                }
+                engine.matched(&matched);
             }
         });
     }
@@ -303,6 +310,7 @@ impl Engine {
         self.tell(submission.id, submission.routing.vs, || What::State(transition.to));
         transition.erase_text = submission.kind == Kind::Otp || self.limits.text_days == 0;
         transition.refund = transition.to != MessageState::Sent && submission.routing.segments_sent == 0;
+        self.count_settled(submission, &transition);
         transition
     }
 

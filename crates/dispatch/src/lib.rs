@@ -12,6 +12,9 @@ mod cancel;
 mod clock;
 mod dispatch;
 mod engine;
+mod figures;
+#[cfg(test)]
+mod figures_tests;
 mod flow;
 #[cfg(test)]
 mod flow_tests;
@@ -28,11 +31,16 @@ mod station;
 #[cfg(test)]
 mod testing;
 mod view;
+mod watching;
 mod words;
 mod work;
 
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
-pub use front::{BalanceRefusal, CallbackRefusal};
+pub use front::{
+    BalanceRefusal, CallbackRefusal, Export, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope,
+    Series, SeriesStep,
+};
 pub use metrics::Metrics;
 pub use people::*;
+pub use watching::{Watch, Watched};
 pub use words::*;

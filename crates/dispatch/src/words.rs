@@ -32,6 +32,8 @@ pub struct Request {
     pub idempotency_key: Option<String>,
     /// Somebody watches it: each attempt tells what the provider answered.
     pub is_test: bool,
+    /// The message that this one repeats on somebody's request; see [`Dispatch::resend`](crate::Dispatch::resend).
+    pub resend_of: Option<MessageId>,
 }
 
 /// A message that was accepted: it is on disk.
@@ -114,6 +116,9 @@ pub struct MessageView {
     pub expires_ms: i64,
     /// When its status last changed.
     pub changed_ms: i64,
+    /// The id of the message that it repeats on somebody's request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resend_of: Option<String>,
     /// Each change, oldest first.
     pub history: Vec<StateView>,
     /// Each attempt, oldest first.
@@ -170,7 +175,8 @@ pub struct ReceiptView {
 pub struct MessagePage {
     /// The newest first, without texts.
     pub messages: Vec<MessageView>,
-    /// Pass it as the cursor for the next page; `None` at the end.
+    /// Pass it as the cursor for the next page; `None` at the end. A page may end before it is full, or hold nothing, where much
+    /// was looked at and little of it fits.
     pub next: Option<String>,
 }
 
@@ -420,6 +426,13 @@ pub enum What {
         class: OutcomeClass,
         /// Why.
         detail: String,
+    },
+    /// A receipt came.
+    Receipt {
+        /// The gateway's name.
+        gateway: String,
+        /// What it says of one segment.
+        state: ReceiptState,
     },
     /// Its state changed.
     State(MessageState),

@@ -2,12 +2,14 @@
 
 use crate::engine::Engine;
 use crate::station::Station;
+use crate::words::What;
 use futures_util::future::BoxFuture;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use textgate_gateway::{Health, Inbound, NotKept, Outcome, Receipt, Submission, Work};
-use textgate_sms::MessageState;
-use textgate_store::{InboundRecord, Purpose, ReceiptRecord, StoreError};
+use textgate_sms::{MessageState, ReceiptState};
+use textgate_store::{InboundRecord, Matched, Purpose, ReceiptRecord, StoreError};
 use tokio::sync::Notify;
 
 /// The work of one gateway.
@@ -56,17 +58,20 @@ impl Work for StationWork {
             error: receipt.error,
             at_ms,
         };
+        let said: SmallVec<[ReceiptState; 16]> = receipts.iter().map(|receipt| receipt.state).collect();
         let kept = self.engine.store.record_receipts(receipts.into_iter().map(record).collect());
         Box::pin(async move {
-            for matched in kept.await.map_err(not_kept)? {
+            for (matched, state) in kept.await.map_err(not_kept)?.into_iter().zip(said) {
                 let Some(matched) = matched else {
                     self.engine.metrics.receipts_unmatched.inc();
                     continue;
                 };
                 self.engine.metrics.receipts.inc();
-                if let Some(state) = matched.changed_to {
-                    self.engine.came_to(matched.id, matched.vs, state);
-                }
+                self.engine.tell(matched.id, matched.vs, || What::Receipt {
+                    gateway: self.station.built().name.clone(),
+                    state,
+                });
+                self.engine.matched(&matched);
             }
             Ok(())
         })
@@ -129,10 +134,18 @@ impl StationWork {
 }
 
 impl Engine {
+    /// Tells and counts what a receipt did.
+    pub(crate) fn matched(&self, matched: &Matched) {
+        if let Some(state) = matched.changed_to {
+            self.count_matched(matched);
+            self.came_to(matched.id, matched.vs, state);
+        }
+    }
+
     /// Tells and counts that a message came to another state.
     pub(crate) fn came_to(&self, id: textgate_sms::MessageId, vs: textgate_sms::VsId, state: MessageState) {
         self.metrics.finished[usize::from(state.code())].inc();
-        self.tell(id, vs, || crate::What::State(state));
+        self.tell(id, vs, || What::State(state));
     }
 }
 

@@ -40,6 +40,7 @@ fn message(n: u64) -> NewMessage {
         expires_ms: T + 300_000,
         idempotency: None,
         payers: smallvec![VsId(2)],
+        resend_of: None,
     }
 }
 

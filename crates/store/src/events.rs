@@ -89,6 +89,24 @@ impl TimeLine {
         })
     }
 
+    /// Whether there was an attempt at this gateway.
+    pub(crate) fn has_attempt_at(&self, gateway: GatewayId) -> bool {
+        self.entries().filter(|entry| entry.first() == Some(&ATTEMPT)).any(|entry| {
+            // Behind tag and class: the time, how long it took, the gateway.
+            let rest = &mut entry.get(2..).unwrap_or_default();
+            take_varint(rest).and(take_varint(rest)).and(take_varint(rest)) == Some(u64::from(gateway.0))
+        })
+    }
+
+    /// The gateway that the last receipt came from.
+    pub(crate) fn last_receipt_from(&self) -> Option<GatewayId> {
+        let receipts = self.entries().filter(|entry| entry.first() == Some(&RECEIPT));
+        match decode(0, receipts.last()?)? {
+            Event::Receipt { gateway, .. } => Some(gateway),
+            _ => None,
+        }
+    }
+
     /// How many attempts the line has.
     pub(crate) fn attempts(&self) -> usize {
         self.entries().filter(|entry| entry.first() == Some(&ATTEMPT)).count()
@@ -192,7 +210,7 @@ fn cut(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
-fn write_varint(out: &mut impl Extend<u8>, mut n: u64) {
+pub(crate) fn write_varint(out: &mut impl Extend<u8>, mut n: u64) {
     while n >= 0x80 {
         out.extend([n as u8 | 0x80]);
         n >>= 7;
@@ -201,7 +219,7 @@ fn write_varint(out: &mut impl Extend<u8>, mut n: u64) {
 }
 
 /// The number and what follows it.
-fn read_varint(octets: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn read_varint(octets: &[u8]) -> Option<(u64, &[u8])> {
     let mut n = 0u64;
     for (i, octet) in octets.iter().enumerate().take(10) {
         n |= u64::from(octet & 0x7f).checked_shl(7 * i as u32)?;
@@ -212,7 +230,7 @@ fn read_varint(octets: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let (n, after) = read_varint(rest)?;
     *rest = after;
     Some(n)
@@ -309,6 +327,16 @@ mod tests {
         assert!(line.has_receipt(gateway, 254, ReceiptState::Delivered, Some("000")));
         assert!(!line.has_receipt(gateway, 253, ReceiptState::Delivered, Some("000")));
         assert!(!line.has_receipt(gateway, 254, ReceiptState::Delivered, None));
+    }
+
+    #[test]
+    fn an_attempt_is_found_by_its_gateway() {
+        let mut line = TimeLine::default();
+        for event in three() {
+            line.push(T, &event);
+        }
+        assert!(line.has_attempt_at(GatewayId(9)));
+        assert!(!line.has_attempt_at(GatewayId(u32::MAX)), "only a receipt came from it");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod audit;
 mod directory;
 mod error;
 mod events;
+mod figures;
 mod message;
 mod seal;
 mod sqlite;
@@ -19,6 +20,7 @@ pub use directory::{
     Role, SmsSettings, VirtualServer,
 };
 pub use error::StoreError;
+pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,

@@ -37,6 +37,8 @@ pub struct NewMessage {
     pub idempotency: Option<Idempotency>,
     /// The virtual servers that each pay `segments` credits: all of them, or the message is refused.
     pub payers: SmallVec<[VsId; 2]>,
+    /// The message that it repeats on somebody's request.
+    pub resend_of: Option<MessageId>,
 }
 
 /// An Idempotency-Key, hashed together with its virtual server.
@@ -169,8 +171,12 @@ pub struct Matched {
     pub id: MessageId,
     /// Whose it is.
     pub vs: VsId,
+    /// The gateway that the receipt came from.
+    pub gateway: GatewayId,
     /// Its state changed to this.
     pub changed_to: Option<MessageState>,
+    /// How long after it was sent (ms); `None` where its state did not change, or the receipt was there before.
+    pub since_sent_ms: Option<u64>,
 }
 
 /// A message that a phone sent, for a later reader.
@@ -219,6 +225,8 @@ pub struct StoredMessage {
     pub changed_ms: i64,
     /// The virtual servers that were charged for it.
     pub payers: SmallVec<[VsId; 2]>,
+    /// The message that it repeats on somebody's request.
+    pub resend_of: Option<MessageId>,
     /// The time line: attempts, receipts and changes after acceptance, oldest first.
     pub events: Vec<Event>,
 }
@@ -232,6 +240,8 @@ pub struct Filter {
     pub to: Option<PhoneNumber>,
     /// Only of this kind.
     pub kind: Option<Kind>,
+    /// Only with an attempt at this gateway.
+    pub gateway: Option<GatewayId>,
     /// Only with this reference.
     pub reference: Option<String>,
     /// Accepted at or after (Unix time, ms).
@@ -245,6 +255,7 @@ pub struct Filter {
 pub struct Page {
     /// The messages.
     pub messages: Vec<StoredMessage>,
-    /// Where the next page begins (messages older than this); `None` at the end.
+    /// Where the next page begins (messages older than this); `None` at the end. A page may end before it is full, or with
+    /// nothing on it, where much was looked at and little of it fits.
     pub next: Option<MessageId>,
 }

@@ -55,6 +55,14 @@ pub trait Store: Send + Sync + 'static {
     fn messages(&self, vs: VsId, filter: Filter, before: Option<MessageId>, limit: usize)
     -> Answer<'_, Page>;
 
+    /// Adds figures to those kept of their minute, hour and day: all of a call, or none where it fails. They may be lost with the
+    /// last seconds before a crash, as whoever counts them keeps them in memory until then.
+    fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()>;
+
+    /// Figures of one virtual server, or of those below it, by time and gateway. Steps and gateways without any are left out; at
+    /// most 50,000.
+    fn figures(&self, question: FiguresQuestion) -> Answer<'_, Vec<KeptFigures>>;
+
     /// Everything but messages. Read once at start and after each change.
     fn directory(&self) -> Answer<'_, Directory>;
 
@@ -102,7 +110,7 @@ pub trait Store: Send + Sync + 'static {
     /// The newest id in the store: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 
-    /// Deletes finished messages older than this and idempotency keys, receipts without a message and receipt ids past their time, at
+    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
     /// most `limit` messages at once. Answers how many messages went.
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
 

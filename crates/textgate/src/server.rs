@@ -81,6 +81,7 @@ impl Server {
     /// within the bound.
     pub(crate) async fn shutdown(self) -> bool {
         self.stop.cancel();
+        self.dispatch.end_watches();
         let all = async {
             for listener in self.listeners {
                 // Only a panic could be told here, and was logged.

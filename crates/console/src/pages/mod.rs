@@ -4,8 +4,11 @@ mod account;
 mod allocation;
 mod api_keys;
 mod audit;
+mod dashboard;
 pub(crate) mod failure;
 mod home;
+mod message;
+mod messages;
 mod preferences;
 mod sign_in;
 pub(crate) mod sms_settings;
@@ -22,7 +25,10 @@ pub(crate) fn routes() -> Vec<Route> {
         preferences::routes(),
         sign_in::routes(),
         sms_settings::routes(),
+        dashboard::routes(),
         allocation::routes(),
+        messages::routes(),
+        message::routes(),
         virtual_servers::routes(),
         users::routes(),
         api_keys::routes(),

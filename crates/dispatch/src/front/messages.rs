@@ -4,7 +4,7 @@ use super::server;
 use crate::dispatch::Dispatch;
 use crate::view::View;
 use crate::words::{AttemptView, DirectoryError, MessagePage, MessageView, ReceiptView, StateView};
-use textgate_sms::{GatewayId, MessageId, MessageState, VsId};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, VsId};
 use textgate_store::{Event, Filter, Purpose, StoredMessage};
 
 /// Most messages of one page.
@@ -33,16 +33,46 @@ impl Dispatch {
         before: Option<MessageId>,
         limit: usize,
     ) -> Result<MessagePage, DirectoryError> {
+        self.page(vs, filter, before, limit, false).await
+    }
+
+    /// The same with the texts that are kept, but for those of passcodes.
+    ///
+    /// # Errors
+    /// As [`messages`](Self::messages).
+    pub async fn messages_with_texts(
+        &self,
+        vs: VsId,
+        filter: Filter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Result<MessagePage, DirectoryError> {
+        self.page(vs, filter, before, limit, true).await
+    }
+
+    async fn page(
+        &self,
+        vs: VsId,
+        filter: Filter,
+        before: Option<MessageId>,
+        limit: usize,
+        with_texts: bool,
+    ) -> Result<MessagePage, DirectoryError> {
         let view = self.engine.view.load_full();
         server(&view, vs)?;
         let page = self.engine.store.messages(vs, filter, before, limit.clamp(1, PAGE_MOST)).await?;
+        let one = |mut message: StoredMessage| {
+            let sealed = message.sealed_text.take().filter(|_| with_texts && message.kind != Kind::Otp);
+            let text = sealed.and_then(|sealed| self.unseal_text(message.id, &sealed));
+            MessageView { text, ..shown(&view, message) }
+        };
         Ok(MessagePage {
-            messages: page.messages.into_iter().map(|message| shown(&view, message)).collect(),
+            messages: page.messages.into_iter().map(one).collect(),
             next: page.next.map(|id| id.to_string()),
         })
     }
 
-    fn unseal_text(&self, id: MessageId, sealed: &[u8]) -> Option<String> {
+    pub(super) fn unseal_text(&self, id: MessageId, sealed: &[u8]) -> Option<String> {
         let plain = self.engine.sealer.unseal(Purpose::Text, id.as_u64(), sealed).ok();
         let text = plain.and_then(|plain| String::from_utf8(plain).ok());
         if text.is_none() {
@@ -74,6 +104,7 @@ fn shown(view: &View, stored: StoredMessage) -> MessageView {
         send_at_ms: stored.due_ms,
         expires_ms: stored.expires_ms,
         changed_ms: stored.changed_ms,
+        resend_of: stored.resend_of.map(|id| id.to_string()),
         history: vec![StateView { status: first, at_ms: accepted_ms, reason: reason.into() }],
         attempts: Vec::new(),
         receipts: Vec::new(),
@@ -112,7 +143,7 @@ fn add(view: &View, shown: &mut MessageView, event: Event) {
 }
 
 /// The gateway's name; its number where it has been removed since.
-fn name_of(view: &View, gateway: GatewayId) -> String {
+pub(super) fn name_of(view: &View, gateway: GatewayId) -> String {
     match view.stations.get(&gateway) {
         Some(station) => station.built().name.clone(),
         None => gateway.to_string(),

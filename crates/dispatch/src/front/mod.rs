@@ -11,11 +11,14 @@ mod callbacks;
 mod credits;
 mod difference;
 mod draft;
+mod export;
 mod manifest;
 mod messages;
 mod names;
 mod preview;
+mod resend;
 mod secrets;
+mod series;
 mod servers;
 mod settings;
 mod sign_in;
@@ -25,6 +28,9 @@ mod users;
 
 pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;
+pub use export::Export;
+pub use resend::ResendRefusal;
+pub use series::{Forecast, GatewayNow, GatewaySeries, Scope, Series, SeriesStep};
 
 use crate::dispatch::Dispatch;
 use crate::view::{Server, View};

@@ -138,6 +138,16 @@ impl Dispatch {
 
     /// Who has this session's token; `None` where the session has ended. Counts as a use of it. Asks nobody but this process.
     pub fn session(&self, token: &str) -> Option<Person> {
+        self.session_of(token, true)
+    }
+
+    /// The same for what a page asks for by itself, without its reader doing anything: it does not count as a use, so that a page
+    /// left open does not keep a session for ever.
+    pub fn session_in_background(&self, token: &str) -> Option<Person> {
+        self.session_of(token, false)
+    }
+
+    fn session_of(&self, token: &str, is_use: bool) -> Option<Person> {
         let engine = &self.engine;
         let id = SessionId(tokens::hash(token));
         let now_ms = engine.clock.now_ms();
@@ -153,7 +163,7 @@ impl Dispatch {
                 sessions.remove(&id);
                 return None;
             };
-            let is_due = live.seen(now_ms);
+            let is_due = is_use && live.seen(now_ms);
             (user, is_due)
         };
         if is_due {

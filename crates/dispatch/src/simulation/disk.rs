@@ -65,6 +65,7 @@ impl Disk {
             expires_ms: m.expires_ms,
             changed_ms: 0,
             payers: m.payers.clone(),
+            resend_of: m.resend_of,
             events: Vec::new(),
         };
         self.messages.insert(m.id, stored);
@@ -105,7 +106,13 @@ impl Disk {
                     let early: Vec<ReceiptRecord> = early;
                     for receipt in early {
                         let changed_to = self.apply(world, one.id, &receipt);
-                        matched.push(Matched { id: one.id, vs, changed_to });
+                        matched.push(Matched {
+                            id: one.id,
+                            vs,
+                            gateway: GatewayId(0),
+                            changed_to,
+                            since_sent_ms: None,
+                        });
                     }
                 }
             }
@@ -195,7 +202,8 @@ impl Disk {
                 return None;
             };
             let changed_to = self.apply(world, id, receipt);
-            Some(Matched { id, vs: self.messages[&id].vs, changed_to })
+            let (vs, gateway) = (self.messages[&id].vs, receipt.gateway);
+            Some(Matched { id, vs, gateway, changed_to, since_sent_ms: None })
         };
         receipts.iter().map(one).collect()
     }

@@ -14,6 +14,7 @@ pub(crate) struct MemoryStore {
     pub(crate) messages: Mutex<BTreeMap<MessageId, StoredMessage>>,
     pub(crate) refunds: Mutex<Vec<MessageId>>,
     pub(crate) directory: Mutex<Directory>,
+    pub(crate) figures: Mutex<Vec<Tally>>,
     /// While set, nothing can be written.
     pub(crate) is_full: Mutex<bool>,
     /// How long the answer about one message, or to its cancel, is on its way. Done is what is asked at once.
@@ -86,6 +87,7 @@ impl Store for MemoryStore {
                 expires_ms: m.expires_ms,
                 changed_ms: 0,
                 payers: m.payers,
+                resend_of: m.resend_of,
                 events: Vec::new(),
             };
             messages.insert(m.id, stored);
@@ -177,6 +179,29 @@ impl Store for MemoryStore {
 
     fn messages(&self, _: VsId, _: Filter, _: Option<MessageId>, _: usize) -> Answer<'_, Page> {
         answer(Ok(Page { messages: Vec::new(), next: None }))
+    }
+
+    fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        self.figures.lock().unwrap().extend(tallies);
+        answer(Ok(()))
+    }
+
+    /// One row for each tally, unsummed.
+    fn figures(&self, question: FiguresQuestion) -> Answer<'_, Vec<KeptFigures>> {
+        let step_ms = question.resolution.step_ms();
+        let from_ms = question.from_ms.div_euclid(step_ms) * step_ms;
+        let kept = |tally: &Tally| KeptFigures {
+            at_ms: tally.at_ms.div_euclid(step_ms) * step_ms,
+            gateway: tally.gateway,
+            figures: tally.figures.clone(),
+        };
+        let figures = self.figures.lock().unwrap();
+        let asked = figures.iter().filter(|t| t.vs == question.vs && t.is_below == question.is_below);
+        let rows = asked.map(kept).filter(|row| (from_ms..question.to_ms).contains(&row.at_ms));
+        answer(Ok(rows.collect()))
     }
 
     fn directory(&self) -> Answer<'_, Directory> {

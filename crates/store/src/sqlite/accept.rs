@@ -12,8 +12,8 @@ use textgate_sms::{Kind, MessageId, MessageState};
 /// texts stay.
 fn room(kind: Kind) -> i64 {
     match kind {
-        Kind::Otp => 16,
-        Kind::Alert | Kind::Text => 88,
+        Kind::Otp => 24,
+        Kind::Alert | Kind::Text => 96,
     }
 }
 
@@ -57,6 +57,7 @@ fn accept_one(session: &mut Session<'_>, message: &NewMessage) -> Result<Accepte
             payers_stored(&message.payers).as_deref(),
             room(message.kind),
             &message.sealed_text,
+            message.resend_of.map(|id| id.as_u64() as i64),
         ])
         .map_err(|error| taken(error, message.id))?;
     if let Some(Idempotency { key, request }) = &message.idempotency {

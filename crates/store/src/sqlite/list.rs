@@ -1,21 +1,18 @@
-//! Reading messages: one, a page of a list, what a restart needs.
+//! Reading messages: one, and what a restart needs.
 
 use super::standing::payers_from_stored;
+use crate::StoredMessage;
 use crate::events::TimeLine;
-use crate::{Filter, Page, StoredMessage};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber, VsId};
 
-/// Most messages on one page.
-const MOST: usize = 1_000;
-/// Rows looked at for one page (tens of milliseconds). A filter that fits fewer gets a short page, and goes on from `next`.
-const MOST_LOOKED_AT: usize = 20_000;
-
-const COLUMNS: &str =
+/// What [`read`] reads.
+pub(super) const COLUMNS: &str =
     "id, vs, state, kind, number, segments, changed_ms, expires_ms, due_ms, flash, overwrite, encoding,
-                       sender, reference, events, text, payers";
+                       sender, reference, events, text, payers, resend_of";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
+/// A message of a row with these [`COLUMNS`].
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
     let id = MessageId::from_u64(row.get::<_, i64>(0)? as u64);
     let number = row.get::<_, i64>(4)?;
     let text = |at| row.get::<_, Option<String>>(at).map(|text| text.map(String::into_boxed_str));
@@ -37,6 +34,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         events: TimeLine::from_stored(row.get(14)?).events(id.accepted_ms()),
         sealed_text: row.get(15)?,
         payers: row.get_ref(16)?.as_blob_or_null()?.map(payers_from_stored).unwrap_or_default(),
+        resend_of: row.get::<_, Option<i64>>(17)?.map(|id| MessageId::from_u64(id as u64)),
     })
 }
 
@@ -92,51 +90,6 @@ pub(super) fn scheduled(
         found.push(row?);
     }
     Ok(found)
-}
-
-/// A page of a virtual server's messages, the newest first.
-pub(super) fn page(
-    connection: &Connection,
-    vs: VsId,
-    filter: &Filter,
-    before: Option<MessageId>,
-    limit: usize,
-) -> rusqlite::Result<Page> {
-    let limit = limit.clamp(1, MOST);
-    let until = filter.until_ms.map(|ms| MessageId::first_at(ms).as_u64() as i64);
-    let before = before.map(|id| id.as_u64() as i64);
-    let below = [until, before].into_iter().flatten().min().unwrap_or(i64::MAX);
-    let from = filter.since_ms.map_or(0, |ms| MessageId::first_at(ms).as_u64() as i64);
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM message INDEXED BY message_by_vs WHERE vs = ?1 AND id < ?2 AND id >= ?3 ORDER BY id DESC"
-    ))?;
-    let mut rows = statement.query(params![vs.0, below, from])?;
-    let mut page = Page { messages: Vec::new(), next: None };
-    let mut looked_at = 0;
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        if page.messages.len() >= limit || looked_at >= MOST_LOOKED_AT {
-            page.next = last;
-            break;
-        }
-        looked_at += 1;
-        last = Some(MessageId::from_u64(row.get::<_, i64>(0)? as u64));
-        if fits(row, filter)? {
-            page.messages.push(read(row)?);
-        }
-    }
-    Ok(page)
-}
-
-/// Looks at the few columns a filter is about, before a row is read as a whole.
-fn fits(row: &Row<'_>, filter: &Filter) -> rusqlite::Result<bool> {
-    Ok(filter.state.is_none_or(|state| row.get(2) == Ok(state.code()))
-        && filter.kind.is_none_or(|kind| row.get(3) == Ok(kind.code()))
-        && filter.to.is_none_or(|to| row.get(4) == Ok(to.as_u64() as i64))
-        && match &filter.reference {
-            Some(reference) => row.get_ref(13)?.as_str_or_null()? == Some(reference),
-            None => true,
-        })
 }
 
 /// The newest id there is; 0 where there is none.

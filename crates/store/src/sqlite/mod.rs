@@ -13,8 +13,10 @@ mod checkpoint;
 mod command;
 mod early;
 mod entries;
+mod figures;
 mod files;
 mod list;
+mod page;
 mod periods;
 mod purse;
 mod queue;
@@ -261,7 +263,18 @@ impl Store for SqliteStore {
         before: Option<MessageId>,
         limit: usize,
     ) -> Answer<'_, Page> {
-        self.read(move |connection| list::page(connection, vs, &filter, before, limit))
+        self.read(move |connection| page::page(connection, vs, &filter, before, limit))
+    }
+
+    fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {
+        let weight = tallies.len() * figures::ROWS_PER_TALLY;
+        self.write(tallies, Urgency::Lingers, weight, false, None, |session, input| {
+            figures::add(session, input)
+        })
+    }
+
+    fn figures(&self, question: FiguresQuestion) -> Answer<'_, Vec<KeptFigures>> {
+        self.read(move |connection| figures::read(connection, &question))
     }
 
     fn directory(&self) -> Answer<'_, Directory> {

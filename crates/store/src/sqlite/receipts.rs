@@ -6,7 +6,7 @@ use super::session::Session;
 use super::standing::Standing;
 use crate::{Event, Matched, ReceiptRecord};
 use rusqlite::params;
-use textgate_sms::{MessageId, MessageState, ReceiptState};
+use textgate_sms::{MessageId, ReceiptState};
 
 /// How many messages with one receipt id are looked at.
 const MOST_MATCHES: usize = 16;
@@ -25,8 +25,7 @@ fn record_one(session: &mut Session<'_>, receipt: &ReceiptRecord) -> Result<Opti
         early::keep(session, receipt)?;
         return Ok(None);
     };
-    let changed_to = apply(&mut standing, (part >> 8) as u8, part as u8, receipt);
-    let matched = Matched { id: standing.id, vs: standing.vs, changed_to };
+    let matched = apply(&mut standing, (part >> 8) as u8, part as u8, receipt);
     standing.save(session)?;
     Ok(Some(matched))
 }
@@ -70,13 +69,8 @@ pub(super) fn is_meant(receipt: &ReceiptRecord, rank: usize, number: u64) -> boo
     rank == 0 || receipt.number.is_none_or(|own| own.as_u64() == number)
 }
 
-/// Adds a receipt to a message, and draws the conclusion. One that says the same again changes nothing.
-pub(super) fn apply(
-    standing: &mut Standing,
-    attempt: u8,
-    segment: u8,
-    receipt: &ReceiptRecord,
-) -> Option<MessageState> {
+/// Adds a receipt to a message, and draws the conclusion. One that says the same again changes nothing. Answers what it did.
+pub(super) fn apply(standing: &mut Standing, attempt: u8, segment: u8, receipt: &ReceiptRecord) -> Matched {
     if !standing.line.has_receipt(receipt.gateway, segment, receipt.state, receipt.error.as_deref()) {
         standing.push(&Event::Receipt {
             at_ms: receipt.at_ms,
@@ -91,10 +85,13 @@ pub(super) fn apply(
     {
         awaiting.receipt(attempt, segment, receipt.state == ReceiptState::Delivered);
     }
-    standing.settle(receipt.at_ms, || match &receipt.error {
+    let since_sent_ms = standing.since_sent_ms(receipt.at_ms);
+    let changed_to = standing.settle(receipt.at_ms, || match &receipt.error {
         Some(error) if receipt.state != ReceiptState::Delivered => {
             format!("receipt: {}, error {error}", receipt.state)
         }
         _ => format!("receipt: {}", receipt.state),
-    })
+    });
+    let since_sent_ms = changed_to.and(since_sent_ms);
+    Matched { id: standing.id, vs: standing.vs, gateway: receipt.gateway, changed_to, since_sent_ms }
 }

@@ -58,7 +58,9 @@ fn record_one(
         // Receipts may have come between the attempt and the change to `sent`.
         let changed_to = standing.settle(transition.at_ms, || "receipts came before".to_owned());
         if changed_to.is_some() {
-            matched.push(Matched { id: standing.id, vs: standing.vs, changed_to });
+            let gateway = standing.line.last_receipt_from().unwrap_or(GatewayId(0));
+            let (id, vs) = (standing.id, standing.vs);
+            matched.push(Matched { id, vs, gateway, changed_to, since_sent_ms: None });
         }
     }
     if let Some(Event::Attempt { gateway, .. }) = &finished.attempt {
@@ -83,8 +85,7 @@ fn apply_early(
     for (segment, id) in (0..=u8::MAX).zip(&finished.receipt_ids).filter(|(_, id)| early::is_id(id)) {
         for early in early::find(session, gateway, id)? {
             if receipts::is_meant(&early.receipt, early.rank, standing.number) {
-                let changed_to = receipts::apply(standing, attempt, segment, &early.receipt);
-                matched.push(Matched { id: standing.id, vs: standing.vs, changed_to });
+                matched.push(receipts::apply(standing, attempt, segment, &early.receipt));
                 early::done(session, &early)?;
             }
         }

@@ -31,8 +31,8 @@ impl<'c> Statements<'c> {
             commit: prepare("COMMIT")?,
             insert: prepare(
                 "INSERT INTO message (id, vs, state, kind, number, segments, changed_ms, expires_ms, due_ms, flash,
-                 overwrite, encoding, sender, reference, payers, events, text)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, zeroblob(?16), ?17)",
+                 overwrite, encoding, sender, reference, payers, events, text, resend_of)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, zeroblob(?16), ?17, ?18)",
             )?,
             standing: prepare(
                 "SELECT vs, state, number, segments, changed_ms, ended_ms, payers, awaiting, events, length(text)

@@ -100,6 +100,11 @@ impl Standing {
         Some(to)
     }
 
+    /// How long after it was sent something came at `at_ms`; `None` where it is not sent, or that came before.
+    pub(super) fn since_sent_ms(&self, at_ms: i64) -> Option<u64> {
+        (self.state == MessageState::Sent).then(|| u64::try_from(at_ms - self.changed_ms).ok()).flatten()
+    }
+
     /// Erases the text when it is saved.
     pub(super) fn erase_text(&mut self) -> bool {
         self.erases_text = self.text.is_some();

@@ -316,6 +316,9 @@ impl News {
                 What::Attempt { gateway, class, detail } => {
                     line(Tone::Bad, class.name(), format!("by {gateway}: {}", printable(detail)))
                 }
+                What::Receipt { gateway, state } => {
+                    line(Tone::Strong, "receipt", format!("from {gateway}: {state}"))
+                }
                 What::State(state) => {
                     let (tone, about) = meaning(*state);
                     line(tone, state.name(), about.into())

@@ -14,8 +14,10 @@ mod browser;
 mod site;
 mod visitor;
 
+mod dashboard;
 mod gate;
 mod hostile;
+mod messages;
 mod pages;
 mod sign_in;
 mod sms_settings;

@@ -10,6 +10,7 @@ mod crash;
 mod demo;
 mod docs;
 mod failover;
+mod figures;
 mod full_disk;
 mod hostile;
 mod interop;

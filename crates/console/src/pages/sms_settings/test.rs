@@ -16,24 +16,12 @@ use textgate_dispatch::MessageView;
 use textgate_sms::{MessageId, MessageState, OutcomeClass, ReceiptState};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        Route::get("/console/vs/{vs}/sms-settings/test/{id}", Need::Read, show),
-        Route::get("/console/vs/{vs}/sms-settings/test/{id}/steps", Need::Read, steps),
-    ]
+    vec![Route::get("/console/vs/{vs}/sms-settings/test/{id}", Need::Read, show)]
 }
 
 #[derive(Template)]
 #[template(path = "sms_test.html")]
 struct TestPage {
-    page: Page,
-    id: String,
-    steps: Steps,
-}
-
-/// The part of the page that changes.
-#[derive(Template)]
-#[template(path = "sms_test_steps.html")]
-struct StepsPage {
     page: Page,
     steps: Steps,
 }
@@ -84,17 +72,7 @@ async fn show(
     let text = visit.text();
     let page = Page::new(&console, &visit, text.get("sms_test.title"))
         .lead(text.get("sms_test.lead").with("number", &steps.message.to));
-    answer::html(&TestPage { page, id: steps.message.id.clone(), steps })
-}
-
-async fn steps(
-    State(console): State<Arc<Console>>,
-    visit: Visit,
-    Path(path): Path<HashMap<String, String>>,
-) -> Answer {
-    let steps = found(&console, &visit, &path).await?;
-    let page = Page::new(&console, &visit, visit.text().get("sms_test.title"));
-    answer::html(&StepsPage { page, steps })
+    answer::html(&TestPage { page, steps })
 }
 
 async fn found(console: &Console, visit: &Visit, path: &HashMap<String, String>) -> Result<Steps, Failure> {

@@ -27,6 +27,7 @@ impl Bench {
             expires_ms: AT_MS + 1_000,
             idempotency: None,
             payers: smallvec![],
+            resend_of: None,
         };
         self.dispatch.engine.store.accept(vec![message]).await.unwrap();
         id

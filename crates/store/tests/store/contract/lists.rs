@@ -45,6 +45,9 @@ pub async fn a_list_shows_what_fits_all_of_its_filter(stores: &impl Stores) {
     };
     let all = Filter::default;
     check(Filter { state: Some(MessageState::Sent), ..all() }, |n| n < 10).await;
+    check(Filter { state: Some(MessageState::Accepted), ..all() }, |n| n >= 10).await;
+    check(Filter { gateway: Some(GATEWAY), ..all() }, |n| n < 10).await;
+    check(Filter { gateway: Some(GatewayId(77)), ..all() }, |_| false).await;
     check(Filter { kind: Some(Kind::Alert), ..all() }, |n| n % 3 == 1).await;
     check(Filter { to: Some(number(3)), ..all() }, |n| n % 5 == 3).await;
     check(Filter { reference: Some("even".into()), ..all() }, |n| n % 2 == 0).await;
@@ -61,4 +64,35 @@ pub async fn a_page_that_fits_little_ends_and_goes_on(stores: &impl Stores) {
     }
     let filter = Filter { to: Some(number(3)), ..Filter::default() };
     assert_eq!(ids(&store, filter, 10).await, [3]);
+}
+
+pub async fn a_rare_state_is_found_at_once_behind_a_long_history(stores: &impl Stores) {
+    let store = stores.open();
+    for first in (0..30_000).step_by(1_000) {
+        store.accept((first..first + 1_000).map(message).collect()).await.unwrap();
+    }
+    let scheduled = NewMessage { due_ms: Some(T + 1_000_000), ..message(40_000) };
+    store.accept(vec![scheduled]).await.unwrap();
+    let rare =
+        [MessageState::Failed, MessageState::Expired, MessageState::Undelivered, MessageState::Cancelled];
+    for (n, state) in (7..).zip(rare) {
+        if state == MessageState::Undelivered {
+            store.record(vec![sent(n, &[])]).await.unwrap();
+        }
+        store.record(vec![moved(n, transition(state))]).await.unwrap();
+    }
+    let found = async |state, to: Option<u64>| {
+        let filter = Filter { state: Some(state), to: to.map(number), ..Filter::default() };
+        let page = store.messages(VS, filter, None, 10).await.unwrap();
+        assert!(page.next.is_none(), "there is no more to look at");
+        page.messages.iter().map(|m| (m.id.as_u64() - id(0).as_u64()) >> 21).collect::<Vec<_>>()
+    };
+    for (n, state) in (7..).zip(rare) {
+        assert_eq!(found(state, None).await, [n], "{state}");
+        assert_eq!(found(state, Some(n)).await, [n]);
+        assert_eq!(found(state, Some(n + 1)).await, [] as [u64; 0]);
+    }
+    assert_eq!(found(MessageState::Scheduled, None).await, [40_000]);
+    store.release(vec![id(40_000)], T).await.unwrap();
+    assert_eq!(found(MessageState::Scheduled, None).await, [] as [u64; 0]);
 }

@@ -3,6 +3,7 @@
 pub mod accepting;
 pub mod auditing;
 pub mod directory;
+pub mod figures;
 pub mod files;
 pub mod lists;
 pub mod outcomes;
@@ -65,6 +66,7 @@ pub fn message(n: u64) -> NewMessage {
         expires_ms: T + 300_000,
         idempotency: None,
         payers: smallvec![],
+        resend_of: None,
     }
 }
 

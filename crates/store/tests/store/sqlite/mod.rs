@@ -82,7 +82,12 @@ keeps! {
     lists:
         a_list_has_each_message_once_the_newest_first
         a_list_shows_what_fits_all_of_its_filter
-        a_page_that_fits_little_ends_and_goes_on;
+        a_page_that_fits_little_ends_and_goes_on
+        a_rare_state_is_found_at_once_behind_a_long_history;
+    figures:
+        figures_add_up_by_minute_hour_and_day_and_are_there_after_reopening
+        figures_are_told_apart_by_virtual_server_gateway_and_what_is_below
+        figures_past_their_time_go_and_the_coarser_stay;
     directory:
         a_new_store_has_the_root_and_nothing_else
         changes_are_answered_with_the_directory_and_there_after_reopening

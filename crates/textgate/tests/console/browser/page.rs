@@ -55,6 +55,20 @@ impl Browser {
         element.text().await.unwrap()
     }
 
+    /// The same of a part that renews itself, where an element may be gone before it is asked; empty where there is none.
+    pub async fn live_text_of(&self, css: &str) -> String {
+        let text = self.script(&format!("return document.querySelector({css:?})?.innerText ?? ''")).await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until a part that renews itself shows this.
+    pub async fn until_shown(&self, css: &str, wanted: &str) {
+        eventually(&format!("{css} shows {wanted}"), async || {
+            self.live_text_of(css).await.contains(wanted).then_some(())
+        })
+        .await;
+    }
+
     /// Fills in a text field by its name, in place of what is there.
     pub async fn fill(&self, name: &str, value: &str) {
         let field = self.find(&format!("main [name=\"{name}\"]:not([type=hidden])")).await;
@@ -65,6 +79,11 @@ impl Browser {
     /// Selects a radio button or checks a box.
     pub async fn choose(&self, name: &str, value: &str) {
         self.press(&format!("main [name=\"{name}\"][value=\"{value}\"]")).await;
+    }
+
+    /// Selects an entry of a list by its value.
+    pub async fn select(&self, name: &str, value: &str) {
+        self.find(&format!("main select[name=\"{name}\"]")).await.select_by_value(value).await.unwrap();
     }
 
     /// Presses what opens or changes something on this page.
