@@ -71,7 +71,8 @@ async fn a_newcomer_is_led_from_signing_in_to_a_message_through_a_preconfigured_
     let provider = provider_that(answering(202, TAKEN)).await;
     let server = site().await;
     let Some(browser) = Browser::open().await else { return };
-    at_settings(&server, &browser, "olga").await;
+    browser.sign_in(server.address(), "olga").await;
+    browser.follow("main .empty .button").await;
     let text = browser.text().await;
     assert!(text.contains("Three steps to a first message"), "{text}");
     assert!(text.contains("No SMS gateway is configured above this virtual server"), "{text}");
