@@ -188,7 +188,7 @@ async fn figures(store: &SqliteStore, newest_ms: i64) -> Result<(), Box<dyn Erro
 }
 
 fn new_message(id: MessageId, n: u64) -> Option<NewMessage> {
-    let is_large = n % 2 == 0;
+    let is_large = n.is_multiple_of(2);
     Some(NewMessage {
         id,
         vs: if is_large { LARGE } else { VsId((3 + n / 2 % SERVERS) as u32) },

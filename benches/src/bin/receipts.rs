@@ -153,6 +153,7 @@ fn new_message(id: MessageId, n: u64) -> Option<NewMessage> {
         expires_ms: id.accepted_ms() + 86_400_000,
         idempotency: None,
         payers: smallvec::SmallVec::new(),
+        resend_of: None,
     })
 }
 

@@ -29,6 +29,14 @@ fn healths() -> Vec<&'static str> {
     vec!["connecting", "up", "down"]
 }
 
+fn sims() -> Vec<&'static str> {
+    vec!["ready", "pin_required", "puk_required", "missing", "failed", "unknown"]
+}
+
+fn registrations() -> Vec<&'static str> {
+    vec!["home", "roaming", "searching", "denied", "none", "unknown"]
+}
+
 fn breakers() -> Vec<&'static str> {
     vec!["closed", "open", "half_open"]
 }
@@ -130,6 +138,27 @@ static GATEWAY_STATUS: Object = Object {
         required("waiting", Shape::List(&COUNT, 3), "Messages waiting: otp, alert, text."),
         required("in_flight", COUNT, "Messages taken and not finished."),
         required("window", COUNT, "Room for unfinished messages."),
+        optional(
+            "lines",
+            Shape::List(&Shape::Object(&LINE_STATUS), 32),
+            "Its modems; left out where the gateway has none.",
+        ),
+    ],
+};
+
+static LINE_STATUS: Object = Object {
+    name: "LineStatus",
+    about: "How a modem of a gateway is.",
+    properties: &[
+        required("line", Shape::Text(320), "Its device or address, as in the settings."),
+        required("health", Shape::OneOf(healths), "Whether it can send."),
+        optional("reason", Shape::Text(1024), "Why it cannot."),
+        optional("model", Shape::Text(64), "Manufacturer and model, as it says."),
+        required("sim", Shape::OneOf(sims), "Its SIM."),
+        required("registration", Shape::OneOf(registrations), "Its registration with the network."),
+        optional("operator", Shape::Text(64), "The operator's name."),
+        optional("signal_dbm", Shape::Integer(-200, 0), "The signal's strength (dBm)."),
+        required("segments_sent", COUNT, "Segments that it sent since the gateway was started."),
     ],
 };
 
@@ -292,6 +321,7 @@ mod tests {
     use super::*;
     use serde_json::json;
     use textgate_dispatch::{CreditsView, GatewayStatus, GatewayView, Mode, OnUncertain};
+    use textgate_gateway::LineStatus;
     use textgate_sms::GatewayId;
 
     #[test]
@@ -343,6 +373,14 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_what_is_described() {
+        let line = LineStatus {
+            line: "/dev/ttyUSB0".into(),
+            health: "up",
+            sim: "ready",
+            registration: "home",
+            signal_dbm: Some(-73),
+            ..LineStatus::default()
+        };
         let view = SettingsView {
             mode: Mode::Custom,
             test_number: None,
@@ -355,7 +393,12 @@ mod tests {
                 settings: json!({"password": ""}),
                 secrets_set: vec!["password".into()],
                 receipt_url: Some("/receipts/1-0".into()),
-                status: GatewayStatus { health: "up", breaker: "closed", ..GatewayStatus::default() },
+                status: GatewayStatus {
+                    health: "up",
+                    breaker: "closed",
+                    lines: vec![line],
+                    ..GatewayStatus::default()
+                },
             }],
             default_unavailable: None,
             credits: CreditsView::default(),

@@ -206,10 +206,10 @@ pub(crate) fn duration(text: Text, micros: u64) -> String {
         format!("{shown}\u{a0}{name}")
     };
     const SECOND: u64 = 1_000_000;
-    match micros {
-        ..SECOND => of(1_000, "ms"),
-        ..60_000_000 => of(SECOND, "s"),
-        ..3_600_000_000 => of(60 * SECOND, "min"),
+    match micros / SECOND {
+        0 => of(1_000, "ms"),
+        1..=59 => of(SECOND, "s"),
+        60..=3_599 => of(60 * SECOND, "min"),
         _ => of(3_600 * SECOND, "h"),
     }
 }

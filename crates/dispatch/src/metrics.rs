@@ -7,13 +7,14 @@ use crate::station::Station;
 use crate::view::View;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
 use std::sync::Arc;
+use textgate_gateway::LineStatus;
 use textgate_sms::{Kind, MessageState, OutcomeClass};
 use textgate_store::CommitStats;
 
@@ -248,8 +249,71 @@ impl Collector for Gateways {
                 whole(read(station)).encode(metric.encode_family(&labels)?)
             })?;
         }
-        Ok(())
+        lines(&mut encoder, &self.0)
     }
+}
+
+/// The lines of the gateways that have lines: modems.
+fn lines(encoder: &mut DescriptorEncoder<'_>, stations: &[(String, Arc<Station>)]) -> fmt::Result {
+    let all: Vec<(&str, String, LineStatus)> = stations
+        .iter()
+        .flat_map(|(path, station)| {
+            let name = station.built().name.clone();
+            station.lines().into_iter().map(move |line| (path.as_str(), name.clone(), line))
+        })
+        .collect();
+    type Reading = fn(&LineStatus) -> Option<i64>;
+    let readings: [(&str, &str, Reading); 3] = [
+        ("modem_up", "1 where the modem is ready and registered with a network", |line| {
+            Some((line.health == "up").into())
+        }),
+        ("modem_registered", "1 where it is registered at home, 2 where it roams, 0 otherwise", |line| {
+            Some(match line.registration {
+                "home" => 1,
+                "roaming" => 2,
+                _ => 0,
+            })
+        }),
+        ("modem_signal_dbm", "The signal's strength (dBm), where it is known", |line| {
+            line.signal_dbm.map(i64::from)
+        }),
+    ];
+    let gauge = ConstGauge::new(0_i64);
+    for (name, help, read) in readings {
+        let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+        for (path, gateway, line) in &all {
+            if let Some(value) = read(line) {
+                let labels = [("virtual_server", *path), ("gateway", gateway), ("line", &line.line)];
+                ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+            }
+        }
+    }
+    let counter = ConstCounter::new(0_u64);
+    let help = "Segments that the modem sent since its gateway was started";
+    let mut metric = encoder.encode_descriptor("modem_segments", help, None, counter.metric_type())?;
+    for (path, gateway, line) in &all {
+        let labels = [("virtual_server", *path), ("gateway", gateway), ("line", &line.line)];
+        ConstCounter::new(line.segments_sent).encode(metric.encode_family(&labels)?)?;
+    }
+    let mut metric = encoder.encode_descriptor(
+        "modem",
+        "1 for each modem: what it is and says",
+        None,
+        gauge.metric_type(),
+    )?;
+    for (path, gateway, line) in &all {
+        let labels = [
+            ("virtual_server", *path),
+            ("gateway", gateway),
+            ("line", &line.line),
+            ("model", line.model.as_deref().unwrap_or_default()),
+            ("sim", line.sim),
+            ("registration", line.registration),
+            ("operator", line.operator.as_deref().unwrap_or_default()),
+        ];
+        ConstGauge::new(1_i64).encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn whole(n: u64) -> ConstGauge<i64> {

@@ -10,7 +10,7 @@ use crate::words::GatewayStatus;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use textgate_gateway::{Health, Outcome, Submission};
+use textgate_gateway::{Health, LineStatus, Outcome, Submission};
 use textgate_sms::{GatewayId, Kind, MessageId, VsId};
 use tokio::sync::Notify;
 
@@ -358,8 +358,14 @@ impl Station {
         lanes.map(|s| (s.id, s.kind, s.routing.clone())).collect()
     }
 
+    /// How its lines are, where it has lines.
+    pub(crate) fn lines(&self) -> Vec<LineStatus> {
+        self.built().gateway.as_ref().map(|gateway| gateway.lines()).unwrap_or_default()
+    }
+
     /// How it is now, for people.
     pub(crate) fn status(&self) -> GatewayStatus {
+        let lines = self.lines();
         let state = self.lock();
         let (health, reason, window) = match &state.standing {
             Standing::Starting => ("connecting", None, 0),
@@ -375,6 +381,7 @@ impl Station {
             waiting: state.lanes.depths(),
             in_flight: state.in_flight,
             window,
+            lines,
         }
     }
 

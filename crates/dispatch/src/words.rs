@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Instant;
-use textgate_gateway::Problem;
+use textgate_gateway::{LineStatus, Problem};
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, ReceiptState, VsId};
 use textgate_store::{Credits, Role, UserRole};
 
@@ -304,6 +304,9 @@ pub struct GatewayStatus {
     pub in_flight: u64,
     /// Room for unfinished messages.
     pub window: u32,
+    /// Its lines, such as modems; none where it has connections instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LineStatus>,
 }
 
 /// SMS credits as they are shown.

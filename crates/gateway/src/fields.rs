@@ -245,21 +245,25 @@ impl Settings {
         })
     }
 
-    /// The same settings with what `with` makes of each secret that has a value. It is told the secret and what it is called.
-    pub(crate) fn map_secrets(&self, fields: &[Field], mut with: impl FnMut(&str, &str) -> String) -> Self {
+    /// The same settings with what `with` makes of each secret that has a value. It is told the secret, what it is called, and how long it may be.
+    pub(crate) fn map_secrets(
+        &self,
+        fields: &[Field],
+        mut with: impl FnMut(&str, &str, usize) -> String,
+    ) -> Self {
         let mut settings = self.0.clone();
-        let mut put = |value: &mut Value, name: &str| {
+        let mut put = |value: &mut Value, name: &str, max: usize| {
             if let Some(secret) = value.as_str().filter(|secret| !secret.trim().is_empty()) {
-                *value = Value::String(with(secret, name));
+                *value = Value::String(with(secret, name, max));
             }
         };
         for field in fields {
             match (&field.kind, settings.get_mut(&*field.name)) {
-                (FieldKind::Secret { .. }, Some(value)) => put(value, &field.label),
+                (FieldKind::Secret { max }, Some(value)) => put(value, &field.label, *max),
                 (FieldKind::Pairs { .. }, Some(Value::Array(entries))) => {
                     for entry in entries.iter_mut().filter(|entry| entry["is_password"] == true) {
                         let name = entry["name"].as_str().unwrap_or_default().to_owned();
-                        put(&mut entry["value"], &name);
+                        put(&mut entry["value"], &name, usize::MAX);
                     }
                 }
                 _ => {}
@@ -271,7 +275,7 @@ impl Settings {
     /// Every secret that has a value, in clear.
     pub(crate) fn secrets(&self, fields: &[Field]) -> Vec<String> {
         let mut found = Vec::new();
-        self.map_secrets(fields, |secret, _| {
+        self.map_secrets(fields, |secret, _, _| {
             found.push(secret.trim().to_owned());
             String::new()
         });

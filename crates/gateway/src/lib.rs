@@ -4,10 +4,14 @@
 //! [`Submission`]s from the [`Work`] it is given, talks to its provider, and hands every one back with exactly one
 //! [`Outcome`]. This room knows `sms` and the providers' protocols; it never names dispatch or the store.
 
+mod backoff;
+mod board;
 mod callback;
 mod catalogue;
 mod fields;
 mod http;
+mod line_status;
+mod modem;
 mod network;
 mod placeholders;
 mod plugin;
@@ -18,6 +22,8 @@ mod smpp;
 mod submission;
 #[cfg(test)]
 mod test_authority;
+#[cfg(test)]
+mod test_bench;
 #[cfg(test)]
 mod test_message;
 mod trust;
@@ -30,11 +36,16 @@ pub use catalogue::{CatalogueError, CataloguePlugin, Feature, Source, catalogue,
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::http::fuzzing::*;
+    pub use crate::modem::fuzzing::*;
     pub use crate::smpp::fuzzing::*;
 }
 
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
 pub use http::GenericHttpPlugin;
+pub use line_status::LineStatus;
+pub use modem::{
+    DeviceGuard, Found, ModemPlugin, PinNotes, candidates as modem_candidates, probe as probe_modem,
+};
 pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
 pub use preview::{Header, HttpRequest, Pdu, PduField, Preview, PreviewError, preview};

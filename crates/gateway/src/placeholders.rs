@@ -11,8 +11,8 @@ impl Placeholders {
     /// The same settings with a placeholder instead of each secret that has a value.
     pub fn instead_of_secrets(fields: &[Field], settings: &Settings) -> (Self, Settings) {
         let mut put = Vec::new();
-        let replaced = settings.map_secrets(fields, |_, name| {
-            let placeholder = placeholder();
+        let replaced = settings.map_secrets(fields, |_, name, max| {
+            let placeholder = placeholder(max);
             put.push((placeholder.clone(), name.to_owned()));
             placeholder
         });
@@ -66,11 +66,13 @@ fn replace(text: &str, found: &str, name: &str) -> String {
     text.replace(found, &shown).replace(&encoded, &shown)
 }
 
-/// A text that nobody else writes: 32 random digits. Digits, because every encoder leaves them as they are, and because they are
+/// A text that nobody else writes: 32 random digits, or as many as fit. Digits, because every encoder leaves them as they are, and because they are
 /// also valid hexadecimal and Base64, as keys of signatures have to be.
-pub(crate) fn placeholder() -> String {
+pub(crate) fn placeholder(most: usize) -> String {
     let mut octets = [0; 32];
     // Without randomness a text of 32 zeros would be taken for a secret: nothing worse.
     let _ = getrandom::fill(&mut octets);
-    octets.iter().map(|octet| char::from(b'0' + octet % 10)).collect()
+    // Of Base64, four make a group.
+    let count = if most < octets.len() { (most / 4 * 4).max(4) } else { octets.len() };
+    octets.iter().take(count).map(|octet| char::from(b'0' + octet % 10)).collect()
 }

@@ -62,6 +62,10 @@ pub struct Provider {
 pub struct Environment {
     /// Which addresses a gateway may connect to.
     pub network: crate::NetworkGuard,
+    /// Which devices of this machine a gateway may open.
+    pub devices: crate::DeviceGuard,
+    /// Which PINs SIMs were sent.
+    pub pins: crate::PinNotes,
     /// The public address of this installation, without a slash at its end, where there is one.
     pub public_url: Option<String>,
     /// The address at which the provider of the gateway that is built can report; made from the public one.

@@ -1,8 +1,8 @@
 //! The border between a gateway and whoever gives it work.
 
 use crate::{
-    Balance, Callback, CallbackError, Inbound, Outcome, Plan, PlanError, Preview, PreviewError, Receipt,
-    Received, Submission,
+    Balance, Callback, CallbackError, Inbound, LineStatus, Outcome, Plan, PlanError, Preview, PreviewError,
+    Receipt, Received, Submission,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -44,6 +44,11 @@ pub trait Gateway: Send + Sync + 'static {
     /// Asks the provider what is left; `None` where it cannot be asked. The error says why, without a secret.
     fn balance(self: Arc<Self>) -> Option<BoxFuture<'static, Result<Balance, String>>> {
         None
+    }
+
+    /// How its lines are, for a gateway that has lines, such as modems. Quick; called whenever somebody looks.
+    fn lines(&self) -> Vec<LineStatus> {
+        Vec::new()
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::broadcast;
 
+use crate::text::Alphabet;
+
 /// How many events a slow reader may fall behind before it loses the oldest.
 const BACKLOG: usize = 4096;
 
@@ -15,6 +17,8 @@ pub enum Via {
     Smsc,
     /// Through the HTTP provider.
     Http,
+    /// Through the modem.
+    Modem,
 }
 
 impl fmt::Display for Via {
@@ -22,6 +26,7 @@ impl fmt::Display for Via {
         f.write_str(match self {
             Self::Smsc => "smsc",
             Self::Http => "http",
+            Self::Modem => "modem",
         })
     }
 }
@@ -39,6 +44,11 @@ pub struct HandsetEvent {
     pub via: Via,
     /// Shown at once and not kept (message class 0).
     pub flash: bool,
+    /// The replace type, 1 to 7: it takes the place of the last text of that type from the same sender
+    /// (TS 23.040 §9.2.3.9).
+    pub replaces: Option<u8>,
+    /// Its alphabet; `None` where that cannot be seen.
+    pub alphabet: Option<Alphabet>,
     /// How many segments it took; 1 where that cannot be seen.
     pub segments: usize,
     /// When its last segment arrived.
@@ -71,6 +81,11 @@ impl fmt::Debug for HandsetEvent {
     }
 }
 
+/// The replace type that a protocol identifier names, 1 to 7 (TS 23.040 §9.2.3.9).
+pub(crate) fn replace_type(protocol_id: u8) -> Option<u8> {
+    (0x41..=0x47).contains(&protocol_id).then_some(protocol_id & 0x07)
+}
+
 /// Where simulators tell of texts. Clones tell the same listeners, so one handset can serve several simulators.
 #[derive(Debug, Clone)]
 pub struct Handset(broadcast::Sender<HandsetEvent>);
@@ -97,7 +112,8 @@ impl Handset {
         self.0.receiver_count() > 0
     }
 
-    pub(crate) fn show(&self, event: HandsetEvent) {
+    /// Shows a text: what simulators do when one has arrived.
+    pub fn show(&self, event: HandsetEvent) {
         // Nobody looking is not an error.
         let _ = self.0.send(event);
     }
@@ -139,6 +155,8 @@ mod tests {
             text: "code 123456".into(),
             via: Via::Smsc,
             flash: true,
+            replaces: None,
+            alphabet: Some(Alphabet::Gsm7),
             segments: 2,
             at: Instant::now(),
         }

@@ -23,6 +23,12 @@ impl std::error::Error for TimedOut {}
 #[derive(Debug)]
 pub(crate) struct Changes(watch::Sender<u64>);
 
+impl Default for Changes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Changes {
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(0))

@@ -14,6 +14,7 @@ mod number;
 mod reassemble;
 mod segment;
 mod septets;
+pub mod tpdu;
 mod transliterate;
 mod words;
 

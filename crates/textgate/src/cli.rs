@@ -53,11 +53,13 @@ pub(crate) enum Command {
     Audit(Audit),
     /// List kinds of gateways, show one, or check a provider's file
     Plugins(Plugins),
+    /// Find modems, and ask what they are
+    Modem(ModemArgs),
     /// Write a copy of the store, while the server runs or not
     Backup(Backup),
     /// Check the configuration and the key file, and change nothing
     Check,
-    /// Run a provider's side, for trial: an SMSC or an HTTP provider
+    /// Run a provider's side, for trial: an SMSC, an HTTP provider or a modem
     Simulate(Simulate),
 }
 
@@ -118,6 +120,36 @@ pub(crate) struct Apply {
     /// Do not ask; without a terminal nobody is asked
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+/// `modem`.
+#[derive(Debug, Args)]
+pub(crate) struct ModemArgs {
+    #[command(subcommand)]
+    pub(crate) command: ModemCommand,
+}
+
+/// `modem …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModemCommand {
+    /// Find modems on this machine, or ask one, and show what each is; no PIN is ever sent
+    #[command(after_long_help = "\
+Looks at /dev/serial/by-id/*, /dev/ttyUSB* and /dev/ttyACM*. A modem that a running gateway has open cannot be asked.
+
+Examples:
+  textgate modem probe
+  textgate modem probe /dev/ttyUSB2
+  textgate modem probe tcp://192.168.1.7:4001")]
+    Probe {
+        /// A device, or a serial server as tcp://host:port or rfc2217://host:port [default: all that are found]
+        device: Option<String>,
+        /// The line's speed; USB modems ignore it
+        #[arg(long, default_value_t = 115_200)]
+        baud: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `send`.
@@ -382,9 +414,8 @@ pub(crate) enum SimulateCommand {
         /// The password it must give [default: any]
         #[arg(long)]
         password: Option<Secret>,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
     /// An HTTP provider: takes GET and POST, and answers with a success string
     #[command(after_long_help = "Example:\n  textgate simulate http --listen 127.0.0.1:8081 --show-text")]
@@ -392,10 +423,42 @@ pub(crate) enum SimulateCommand {
         /// Where to listen
         #[arg(long, default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
-        /// Show texts: codes, too
-        #[arg(long)]
-        show_text: bool,
+        #[command(flatten)]
+        watching: Watching,
     },
+    /// A GSM modem: takes AT commands, in PDU mode and text mode, and sends status reports
+    #[command(after_long_help = "\
+Example:
+  textgate simulate modem --link /tmp/modem --show-text
+  gammu -c gammurc sendsms TEXT +15550100100 -text Hello   # with device = /tmp/modem and connection = at")]
+    Modem {
+        /// Where its device appears: a symbolic link to a pseudo-terminal [default, without an address: textgate-modem
+        /// in the directory for temporary files]
+        #[arg(long, value_name = "PATH")]
+        link: Option<PathBuf>,
+        /// An address where it is reached as by a serial server, octets as they are
+        #[arg(long, value_name = "ADDRESS")]
+        tcp: Option<SocketAddr>,
+        /// The same with Telnet's COM port control (RFC 2217)
+        #[arg(long, value_name = "ADDRESS")]
+        rfc2217: Option<SocketAddr>,
+        /// The SIM's PIN [default: none is asked for]
+        #[arg(long)]
+        pin: Option<Secret>,
+        #[command(flatten)]
+        watching: Watching,
+    },
+}
+
+/// How what phones get is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Watching {
+    /// Show texts in this terminal: codes, too
+    #[arg(long)]
+    pub(crate) show_text: bool,
+    /// Where the page is served that shows the phones, with texts [default: any free port of this machine]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", hide_default_value = true)]
+    pub(crate) phones: SocketAddr,
 }
 
 #[cfg(test)]
@@ -470,6 +533,8 @@ mod tests {
             "textgate check",
             "textgate simulate smsc --show-text",
             "textgate simulate http --listen 127.0.0.1:0",
+            "textgate simulate modem --link /tmp/modem --tcp 127.0.0.1:0 --rfc2217 127.0.0.1:0 --pin 1234",
+            "textgate simulate smsc --phones 127.0.0.1:0",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }

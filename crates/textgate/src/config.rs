@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) catalogue_dir: Option<PathBuf>,
     /// Special ranges that gateways may connect to all the same.
     pub(crate) allow: Vec<IpNet>,
+    /// Devices of this machine that gateways may open; `*` stands for any characters but `/`.
+    pub(crate) devices: Vec<String>,
     /// How logs are written.
     pub(crate) log: Log,
     /// The console.
@@ -99,6 +101,7 @@ struct File {
     catalogue_dir: Option<PathBuf>,
     http: Http,
     network: Network,
+    devices: Devices,
     log: Log,
     console: console::File,
     limits: Bounds,
@@ -117,6 +120,12 @@ struct Http {
 #[serde(deny_unknown_fields, default)]
 struct Network {
     allow: Vec<IpNet>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Devices {
+    allow: Vec<String>,
 }
 
 impl Default for Http {
@@ -179,6 +188,15 @@ impl Config {
             Some(ranges) => allowed(&ranges)?,
             None => file.network.allow,
         };
+        let devices = match environment("TEXTGATE_DEVICES_ALLOW") {
+            Some(devices) => devices.split(',').map(|device| device.trim().to_owned()).collect(),
+            None => file.devices.allow,
+        };
+        if let Some(wrong) = devices.iter().find(|device| !device.starts_with('/')) {
+            return Err(Failure::configuration(format_args!(
+                "devices.allow (TEXTGATE_DEVICES_ALLOW): {wrong:?} is no path; write devices such as /dev/serial/by-id/*"
+            )));
+        }
         let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
         let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
@@ -191,6 +209,7 @@ impl Config {
             proxies: file.http.trusted_proxies,
             catalogue_dir,
             allow,
+            devices,
             log,
             console: Console::read(file.console)?,
             bounds: file.limits,
@@ -345,6 +364,18 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, Failure> {
         Config::parse("textgate.toml", text, NOTHING)
+    }
+
+    #[test]
+    fn devices_are_allowed_by_path_and_none_unless_they_are() {
+        assert!(parse("").unwrap().devices.is_empty());
+        let config = parse("[devices]\nallow = [\"/dev/serial/by-id/*\"]").unwrap();
+        assert_eq!(config.devices, ["/dev/serial/by-id/*"]);
+        let environment: Environment<'_> =
+            &|name| (name == "TEXTGATE_DEVICES_ALLOW").then(|| "/dev/ttyUSB0, /dev/ttyACM*".to_owned());
+        let config = Config::parse("textgate.toml", "", environment).unwrap();
+        assert_eq!(config.devices, ["/dev/ttyUSB0", "/dev/ttyACM*"]);
+        assert!(parse("[devices]\nallow = [\"ttyUSB0\"]").unwrap_err().to_string().contains("devices.allow"));
     }
 
     fn with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Failure> {

@@ -8,8 +8,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use textgate_dispatch::{Dispatch, Limits, Metrics, Parts, StartError};
-use textgate_gateway::{Environment, GenericHttpPlugin, NetworkGuard, Plugins, SmppPlugin, catalogue};
-use textgate_store::{SqliteOptions, SqliteStore, Store};
+use textgate_gateway::{
+    DeviceGuard, Environment, GenericHttpPlugin, ModemPlugin, NetworkGuard, PinNotes, Plugins, SmppPlugin,
+    catalogue,
+};
+use textgate_store::{Sealer, SqliteOptions, SqliteStore, Store};
 
 /// Starts the engine on the configured store.
 pub(crate) async fn start(config: &Config, limits: Limits) -> Result<Dispatch, Failure> {
@@ -29,10 +32,20 @@ async fn parts(config: &Config, limits: Limits) -> Result<Parts, Failure> {
     let store = open_store(config, &metrics).await?;
     let environment = Environment {
         network: NetworkGuard::allowing(config.allow.iter().copied()),
+        devices: DeviceGuard::allowing(config.devices.iter().cloned()),
+        pins: pin_notes(config, &sealer)?,
         public_url: config.public_url.clone(),
         ..Environment::default()
     };
     Ok(Parts { store, sealer, plugins: plugins(config)?, environment, limits, metrics })
+}
+
+/// Which PINs SIMs were sent: beside the store, under a key of its own.
+fn pin_notes(config: &Config, sealer: &Sealer) -> Result<PinNotes, Failure> {
+    let path = config.data_dir.join("modem-pins");
+    PinNotes::open(&path, &sealer.digest(&[b"textgate modem pins 1"])).map_err(|error| {
+        Failure::configuration(format_args!("{} cannot be read: {error}; make it readable", path.display()))
+    })
 }
 
 fn not_started(error: StartError) -> Failure {
@@ -47,6 +60,7 @@ pub(crate) fn plugins(config: &Config) -> Result<Plugins, Failure> {
     let mut plugins = catalogue(config.catalogue_dir.as_deref()).map_err(Failure::configuration)?;
     plugins.push(Arc::new(SmppPlugin::new()));
     plugins.push(Arc::new(GenericHttpPlugin::new()));
+    plugins.push(Arc::new(ModemPlugin::new()));
     Ok(Plugins::new(plugins))
 }
 
@@ -84,8 +98,8 @@ mod tests {
         let config = Config::load(None, &|_| None).unwrap();
         let plugins = plugins(&config).unwrap();
         let labels: Vec<&str> = plugins.iter().map(|plugin| plugin.label()).collect();
-        let (providers, others) = labels.split_at(labels.len() - 2);
-        assert_eq!(others, ["SMPP", "Generic HTTP(s)"]);
+        let (providers, others) = labels.split_at(labels.len() - 3);
+        assert_eq!(others, ["SMPP", "Generic HTTP(s)", "SMS modem"]);
         assert!(
             providers.contains(&"Clickatell") && providers.is_sorted_by_key(|label| label.to_lowercase())
         );

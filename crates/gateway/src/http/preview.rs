@@ -8,7 +8,7 @@ use crate::{Header, HttpRequest, Preview, PreviewError, Submission};
 /// What an exchange would send for a message: the requests that [`Driver`](super::Driver) would write.
 pub(super) fn preview<E: Exchange>(exchange: &E, submission: &Submission) -> Result<Preview, PreviewError> {
     let mut preview = Preview::new(exchange.plan(&submission.text)?);
-    let token = exchange.wants_token().then(placeholder);
+    let token = exchange.wants_token().then(|| placeholder(usize::MAX));
     if let Some(token) = &token {
         add(&mut preview, "token", exchange.token_call()?);
         preview.computed.push((token.clone(), "OAuth token"));

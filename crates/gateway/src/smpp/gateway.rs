@@ -1,12 +1,13 @@
 //! The gateway: keeps its binds bound, each in a task of its own, until it is told to stop.
 
-use super::board::Board;
 use super::connect::{self, Bound, Fault};
 use super::pace::Pace;
 use super::preview;
 use super::settings::{Account, BindMode};
 use super::text;
 use super::turn::{self, Ended};
+use crate::backoff::{Backoff, random};
+use crate::board::Board;
 use crate::{Gateway, NetworkGuard, Plan, PlanError, Preview, PreviewError, Stop, Submission, Work};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::AtomicU16;
@@ -113,7 +114,7 @@ impl Smpp {
         stop: &Stop,
     ) -> Ended {
         tracing::info!(?role, bind, "SMPP bind up");
-        board.up(bind);
+        board.up(bind, u32::try_from(self.account.window).unwrap_or(u32::MAX));
         turn::serve(self, role, bound, work, stop).await
     }
 }
@@ -130,7 +131,7 @@ impl Gateway for Smpp {
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let binds = self.account.binds;
-            let board = Arc::new(Board::new(work.clone(), binds, self.account.window));
+            let board = Arc::new(Board::new(work.clone(), binds));
             let mut tasks = JoinSet::new();
             let mut start = |role, bind| {
                 let bound = self.clone().keep_bound(role, bind, board.clone(), work.clone(), stop.clone());
@@ -150,60 +151,5 @@ impl Gateway for Smpp {
                 }
             }
         })
-    }
-}
-
-/// How long to wait before the next attempt.
-#[derive(Default)]
-struct Backoff {
-    attempts: u32,
-}
-
-impl Backoff {
-    /// A bind that was up so long begins anew: its end has nothing to do with the attempts before.
-    const STABLE: Duration = Duration::from_secs(10);
-    const FIRST: Duration = Duration::from_millis(100);
-    const MOST: Duration = Duration::from_secs(30);
-    /// Wrong credentials stay wrong until a person acts, and SMSCs lock accounts that try too often.
-    const FIRST_FOR_ACCOUNT: Duration = Duration::from_secs(15);
-    const MOST_FOR_ACCOUNT: Duration = Duration::from_secs(120);
-
-    /// Doubles each time, from half to all of it by chance, so that many gateways don't come back as one.
-    fn next(&mut self, is_account: bool) -> Duration {
-        let (first, most) = if is_account {
-            (Self::FIRST_FOR_ACCOUNT, Self::MOST_FOR_ACCOUNT)
-        } else {
-            (Self::FIRST, Self::MOST)
-        };
-        let whole = first.saturating_mul(1 << self.attempts.min(16)).min(most);
-        self.attempts = self.attempts.saturating_add(1);
-        let chance = f64::from(random()) / f64::from(u32::MAX);
-        whole.mul_f64(0.5 + chance / 2.0)
-    }
-}
-
-/// A number by chance; a fixed one where the system has none, as nothing secret depends on it.
-fn random() -> u32 {
-    getrandom::u32().unwrap_or(0x9E37_79B9)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_retry_is_quick_and_none_waits_longer_than_half_a_minute() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<Duration> = (0..20).map(|_| backoff.next(false)).collect();
-        assert!(waits[0] <= Duration::from_millis(100), "{waits:?}");
-        assert!(waits.iter().all(|wait| *wait <= Backoff::MOST) && waits[19] >= Backoff::MOST / 2);
-        assert!(waits.windows(2).take(7).all(|pair| pair[1] * 2 >= pair[0]), "{waits:?}");
-    }
-
-    #[test]
-    fn wrong_credentials_are_not_tried_again_soon() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<Duration> = (0..9).map(|_| backoff.next(true)).collect();
-        assert!(waits[0] >= Duration::from_secs(7) && waits[8] <= Backoff::MOST_FOR_ACCOUNT);
     }
 }

@@ -6,7 +6,6 @@
 //! message is a table ([`status`]).
 
 mod answer;
-mod board;
 mod buffers;
 mod connect;
 #[cfg(any(test, fuzzing))]

@@ -83,7 +83,7 @@ impl HttpProvider {
 
     /// The requests, the oldest first.
     pub fn requests(&self) -> Vec<Arc<HttpRequest>> {
-        lock(&self.server.shared.records).requests.iter().cloned().collect()
+        lock(&self.server.shared.records).requests.all()
     }
 
     /// Forgets all that was recorded; counters stay.
@@ -107,11 +107,7 @@ impl HttpProvider {
         mut are_there: impl FnMut(&[Arc<HttpRequest>]) -> bool,
     ) -> Result<Vec<Arc<HttpRequest>>, TimedOut> {
         let shared = &self.server.shared;
-        let look = || {
-            let mut records = lock(&shared.records);
-            let requests = records.requests.make_contiguous();
-            are_there(requests).then(|| requests.to_vec())
-        };
+        let look = || lock(&shared.records).requests.all_if(&mut are_there);
         shared.changes.wait(within, look).await
     }
 
@@ -121,14 +117,7 @@ impl HttpProvider {
     /// None came within that time.
     pub async fn next_request(&self, within: Duration) -> Result<Arc<HttpRequest>, TimedOut> {
         let shared = &self.server.shared;
-        let look = || {
-            let mut records = lock(&shared.records);
-            let gone = records.ever - records.requests.len() as u64;
-            let next = records.taken.max(gone);
-            let request = records.requests.get(usize::try_from(next - gone).ok()?).cloned()?;
-            records.taken = next + 1;
-            Some(request)
-        };
+        let look = || lock(&shared.records).requests.next();
         shared.changes.wait(within, look).await
     }
 

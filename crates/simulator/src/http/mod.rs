@@ -13,4 +13,5 @@ mod tests;
 
 pub use handle::HttpProvider;
 pub use options::{Decide, HttpAnswer, HttpBehaviour, HttpFault, HttpOptions};
+pub(crate) use parameters::decode;
 pub use request::{HttpCounters, HttpRequest};

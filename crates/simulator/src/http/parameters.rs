@@ -1,7 +1,7 @@
 //! application/x-www-form-urlencoded, decoded (WHATWG URL Standard §5.1).
 
 /// The pairs of a query or form in their order. Octets that are no UTF-8 become U+FFFD, so that a test sees them.
-pub(super) fn decode(encoded: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn decode(encoded: &[u8]) -> Vec<(String, String)> {
     encoded
         .split(|octet| *octet == b'&')
         .filter(|pair| !pair.is_empty())

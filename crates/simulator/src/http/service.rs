@@ -1,6 +1,5 @@
 //! One connection's requests: read whole, recorded, shown on the phone, answered.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -27,6 +26,7 @@ use super::options::{HttpAnswer, HttpBehaviour, HttpFault, HttpOptions};
 use super::parameters::decode;
 use super::request::{HttpCounters, HttpRequest};
 use crate::handset::{HandsetEvent, Via};
+use crate::kept::Kept;
 use crate::server::Serves;
 use crate::sync::lock;
 use crate::wait::Changes;
@@ -49,11 +49,7 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct Records {
-    pub(super) requests: VecDeque<Arc<HttpRequest>>,
-    /// How many requests were ever put into `requests`.
-    pub(super) ever: u64,
-    /// How many of those were given to `next_request`.
-    pub(super) taken: u64,
+    pub(super) requests: Kept<Arc<HttpRequest>>,
     pub(super) counters: HttpCounters,
 }
 
@@ -225,14 +221,7 @@ impl Shared {
     }
 
     fn keep(&self, request: HttpRequest) {
-        if self.options.keep > 0 {
-            let mut records = lock(&self.records);
-            while records.requests.len() >= self.options.keep {
-                records.requests.pop_front();
-            }
-            records.requests.push_back(Arc::new(request));
-            records.ever += 1;
-        }
+        lock(&self.records).requests.put(Arc::new(request), self.options.keep);
         self.changes.announce();
     }
 
@@ -249,6 +238,8 @@ impl Shared {
                 text: text.to_owned(),
                 via: Via::Http,
                 flash: false,
+                replaces: None,
+                alphabet: None,
                 segments: 1,
                 at: request.at,
             });

@@ -1,25 +1,11 @@
 //! Counts of what an SMSC saw, kept in every mode, recording or not.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-macro_rules! counters {
-    ($($name:ident $meaning:literal,)+) => {
-        #[derive(Debug, Default)]
-        pub(super) struct Counters { $(pub(super) $name: AtomicU64,)+ }
-
-        /// Counts of what an SMSC saw since it was started; [`Smsc::stop`](super::Smsc::stop) does not reset them.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-        pub struct SmscCounters { $(#[doc = $meaning] pub $name: u64,)+ }
-
-        impl Counters {
-            pub(super) fn read(&self) -> SmscCounters {
-                SmscCounters { $($name: self.$name.load(Relaxed),)+ }
-            }
-        }
-    };
-}
+use crate::counters::counters;
+pub(super) use crate::counters::{add, subtract};
 
 counters! {
+    /// Counts of what an SMSC saw since it was started; [`Smsc::stop`](super::Smsc::stop) does not reset them.
+    SmscCounters,
     connections "Connections accepted.",
     open_connections "Connections open now.",
     binds "Binds accepted.",
@@ -43,12 +29,4 @@ counters! {
     deliveries_acknowledged "deliver_sm_resp with ESME_ROK read.",
     deliveries_refused "deliver_sm_resp with another status read.",
     deliveries_dropped "Receipts and inbound texts that there was no room to keep.",
-}
-
-pub(super) fn add(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
-}
-
-pub(super) fn subtract(counter: &AtomicU64) {
-    counter.fetch_sub(1, Relaxed);
 }

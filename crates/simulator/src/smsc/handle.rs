@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::behaviour::Behaviour;
 use super::counters::SmscCounters;
-use super::deliver::{DeliverSm, segments};
+use super::deliver::DeliverSm;
 use super::options::{BindMode, Command, SmscOptions};
 use super::outbox::Delivery;
 use super::record::{DeliveryAnswer, Message, SubmitRecord};
@@ -19,6 +19,7 @@ use super::submit::AddressField;
 use crate::handset::{Handset, HandsetEvents};
 use crate::server::Server;
 use crate::sync::lock;
+use crate::text::segments;
 use crate::wait::TimedOut;
 
 /// An SMSC on its own address. Dropped, it ends abruptly with all its connections; [`shutdown`](Self::shutdown) also waits for that.
@@ -117,17 +118,17 @@ impl Smsc {
 
     /// The whole messages that were accepted, the oldest first.
     pub fn messages(&self) -> Vec<Arc<Message>> {
-        lock(&self.server.shared.recorder.records).messages.iter().cloned().collect()
+        lock(&self.server.shared.recorder.records).messages.all()
     }
 
     /// All submits, refused ones too, the oldest first.
     pub fn submits(&self) -> Vec<Arc<SubmitRecord>> {
-        lock(&self.server.shared.recorder.records).submits.iter().cloned().collect()
+        lock(&self.server.shared.recorder.records).submits.all()
     }
 
     /// What was answered to deliver_sm, the oldest first.
     pub fn delivery_answers(&self) -> Vec<DeliveryAnswer> {
-        lock(&self.server.shared.recorder.records).deliveries.iter().cloned().collect()
+        lock(&self.server.shared.recorder.records).deliveries.all()
     }
 
     /// Forgets all that was recorded, incomplete messages too.
@@ -163,11 +164,7 @@ impl Smsc {
         mut are_there: impl FnMut(&[Arc<Message>]) -> bool,
     ) -> Result<Vec<Arc<Message>>, TimedOut> {
         let recorder = &self.server.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let messages = records.messages.make_contiguous();
-            are_there(messages).then(|| messages.to_vec())
-        };
+        let look = || lock(&recorder.records).messages.all_if(&mut are_there);
         recorder.changes.wait(within, look).await
     }
 
@@ -177,14 +174,7 @@ impl Smsc {
     /// None came within that time.
     pub async fn next_message(&self, within: Duration) -> Result<Arc<Message>, TimedOut> {
         let recorder = &self.server.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let gone = records.messages_ever - records.messages.len() as u64;
-            let next = records.messages_taken.max(gone);
-            let message = records.messages.get(usize::try_from(next - gone).ok()?).cloned()?;
-            records.messages_taken = next + 1;
-            Some(message)
-        };
+        let look = || lock(&recorder.records).messages.next();
         recorder.changes.wait(within, look).await
     }
 
@@ -198,11 +188,7 @@ impl Smsc {
         mut are_there: impl FnMut(&[Arc<SubmitRecord>]) -> bool,
     ) -> Result<Vec<Arc<SubmitRecord>>, TimedOut> {
         let recorder = &self.server.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let submits = records.submits.make_contiguous();
-            are_there(submits).then(|| submits.to_vec())
-        };
+        let look = || lock(&recorder.records).submits.all_if(&mut are_there);
         recorder.changes.wait(within, look).await
     }
 
@@ -216,11 +202,7 @@ impl Smsc {
         mut are_there: impl FnMut(&[DeliveryAnswer]) -> bool,
     ) -> Result<Vec<DeliveryAnswer>, TimedOut> {
         let recorder = &self.server.shared.recorder;
-        let look = || {
-            let mut records = lock(&recorder.records);
-            let deliveries = records.deliveries.make_contiguous();
-            are_there(deliveries).then(|| deliveries.to_vec())
-        };
+        let look = || lock(&recorder.records).deliveries.all_if(&mut are_there);
         recorder.changes.wait(within, look).await
     }
 

@@ -1,12 +1,13 @@
 //! Delivery receipts in the forms that SMSCs send them (SMPP 3.4 appendix B, §5.3.2).
 
 use std::fmt::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::deliver::DeliverSm;
 use super::ids::IdStyle;
 use super::pdu::tag;
 use super::submit::AddressField;
+use crate::calendar::utc;
 
 /// What became of a message (SMPP 3.4 §5.2.28).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -209,10 +210,7 @@ impl Receipt<'_> {
 
 /// YYMMDDhhmm with or without ss (appendix B), in UTC.
 fn date(time: SystemTime, seconds: bool) -> String {
-    let total = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, rest) = (total / 86_400, total % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let [year, month, day, hour, minute, second] = utc(time);
     let mut text = format!("{:02}{month:02}{day:02}{hour:02}{minute:02}", year % 100);
     if seconds {
         let _ = write!(text, "{second:02}");
@@ -220,22 +218,10 @@ fn date(time: SystemTime, seconds: bool) -> String {
     text
 }
 
-/// Year, month and day of a count of days since 1970-01-01 in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Counted from 0000-03-01, so that the leap day is the last of its year; 400 years have 146,097 days.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::UNIX_EPOCH;
 
     fn receipt(message_id: &str, state: FinalState) -> Receipt<'_> {
         let at = UNIX_EPOCH + Duration::from_secs(1_709_209_445); // 2024-02-29 12:24:05 UTC
@@ -289,13 +275,5 @@ mod tests {
         assert!(!asked.wanted(2, FinalState::Delivered) && asked.wanted(2, FinalState::Expired));
         assert!(!asked.wanted(0, FinalState::Expired));
         assert!(!Receipts::never().wanted(1, FinalState::Delivered));
-    }
-
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(11_016), (2000, 2, 29));
-        assert_eq!(civil(20_453), (2025, 12, 31));
-        assert_eq!(civil(20_454), (2026, 1, 1));
     }
 }

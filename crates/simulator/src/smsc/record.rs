@@ -1,19 +1,16 @@
 //! What arrived, kept for who asks: raw submits, whole messages, and the answers to deliveries.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::status::Status;
 use super::submit::{AddressField, Submit};
+use crate::kept::Kept;
+use crate::parts::{Parts, Whole};
 use crate::sync::lock;
 use crate::text::Alphabet;
 use crate::wait::Changes;
-
-/// How many incomplete messages and octets of them are kept; beyond, all are forgotten.
-const MOST_INCOMPLETE: usize = 10_000;
-const MOST_INCOMPLETE_OCTETS: usize = 64 << 20;
 
 /// An address as it was submitted.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -154,17 +151,18 @@ struct PartKey {
     total: u8,
 }
 
+impl Whole for PartKey {
+    fn total(&self) -> u8 {
+        self.total
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Records {
-    pub(super) messages: VecDeque<Arc<Message>>,
-    pub(super) submits: VecDeque<Arc<SubmitRecord>>,
-    pub(super) deliveries: VecDeque<DeliveryAnswer>,
-    /// How many messages were ever put into `messages`.
-    pub(super) messages_ever: u64,
-    /// How many of those were given to `next_message`.
-    pub(super) messages_taken: u64,
-    parts: HashMap<PartKey, Vec<SubmitRecord>>,
-    incomplete_octets: usize,
+    pub(super) messages: Kept<Arc<Message>>,
+    pub(super) submits: Kept<Arc<SubmitRecord>>,
+    pub(super) deliveries: Kept<DeliveryAnswer>,
+    parts: Parts<PartKey, SubmitRecord>,
 }
 
 /// Keeps up to `keep` of each kind, the newest.
@@ -189,10 +187,9 @@ impl Recorder {
             } else {
                 None
             };
-            keep_newest(&mut records.submits, Arc::new(record), self.keep);
+            records.submits.put(Arc::new(record), self.keep);
             if let Some(message) = &message {
-                records.messages_ever += 1;
-                keep_newest(&mut records.messages, Arc::clone(message), self.keep);
+                records.messages.put(Arc::clone(message), self.keep);
             }
             message
         };
@@ -204,7 +201,7 @@ impl Recorder {
         if self.keep == 0 {
             return;
         }
-        keep_newest(&mut lock(&self.records).deliveries, answer, self.keep);
+        lock(&self.records).deliveries.put(answer, self.keep);
         self.changes.announce();
     }
 
@@ -212,16 +209,6 @@ impl Recorder {
         let mut records = lock(&self.records);
         *records = Records::default();
     }
-}
-
-fn keep_newest<T>(kept: &mut VecDeque<T>, new: T, keep: usize) {
-    if keep == 0 {
-        return;
-    }
-    while kept.len() >= keep {
-        kept.pop_front();
-    }
-    kept.push_back(new);
 }
 
 impl Records {
@@ -238,29 +225,8 @@ impl Records {
             by_sar: record.by_sar,
             total: part.total,
         };
-        self.incomplete_octets += record.user_data.len();
-        if self.parts.len() >= MOST_INCOMPLETE || self.incomplete_octets > MOST_INCOMPLETE_OCTETS {
-            self.parts.clear();
-            self.incomplete_octets = record.user_data.len();
-        }
-        let number = |record: &SubmitRecord| record.part.map_or(0, |part| part.number);
-        let mut parts = self.parts.remove(&key).unwrap_or_default();
-        // A part that comes again replaces the one that was there.
-        match parts.binary_search_by_key(&part.number, number) {
-            Ok(place) => {
-                if let Some(old) = parts.get_mut(place) {
-                    self.incomplete_octets = self.incomplete_octets.saturating_sub(old.user_data.len());
-                    *old = record;
-                }
-            }
-            Err(place) => parts.insert(place, record),
-        }
-        if parts.len() < usize::from(part.total) {
-            self.parts.insert(key, parts);
-            return None;
-        }
-        let octets: usize = parts.iter().map(|part| part.user_data.len()).sum();
-        self.incomplete_octets = self.incomplete_octets.saturating_sub(octets);
+        let octets = record.user_data.len();
+        let parts = self.parts.add(key, part.number, octets, record)?;
         Message::of(parts)
     }
 }

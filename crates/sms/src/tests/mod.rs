@@ -6,4 +6,5 @@ mod hostile;
 mod kit;
 mod model;
 mod tables;
+mod tpdu;
 mod way;

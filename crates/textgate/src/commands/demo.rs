@@ -1,51 +1,29 @@
 //! `textgate demo`: everything at work on this machine. The server is the real one, on a store of its own; only the providers
 //! and the phone are simulated.
 
+mod stage;
+
 use crate::cli;
-use crate::client::Client;
-use crate::config::{Config, Log, LogLevel};
+use crate::config::{Log, LogLevel};
 use crate::failure::{Done, Failure};
 use crate::logging;
 use crate::output::{Output, Tone, printable};
-use crate::server::Server;
 use crate::signals::Signals;
 use futures_util::FutureExt as _;
 use http::Method;
 use serde_json::json;
+use stage::{Stage, USER};
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use textgate_dispatch::{Happening, Manifest, UserInput, UserRole, What};
-use textgate_simulator::{
-    Handset, HandsetEvent, HandsetEvents, HttpOptions, HttpProvider, Smsc, SmscOptions, Via,
-};
-use textgate_sms::{MessageState, OutcomeClass, VsId};
-use tokio::sync::broadcast;
+use textgate_dispatch::{Happening, What};
+use textgate_simulator::{HandsetEvent, Via};
+use textgate_sms::{MessageState, OutcomeClass};
 
 /// The phone of the person at the login screen.
 const PHONE: &str = "15550100100";
-/// The console's user.
-const USER: &str = "demo";
 /// How long one message may take: only a broken program needs it.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Where the API listens if nobody else does.
-const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-
-/// Everything that runs for the demo.
-struct Stage {
-    server: Server,
-    smsc: Smsc,
-    provider: HttpProvider,
-    client: Client,
-    key: String,
-    /// The password of the console's user `demo`, another one at each start.
-    password: String,
-    happenings: broadcast::Receiver<Arc<Happening>>,
-    phone: HandsetEvents,
-    _dir: tempfile::TempDir,
-}
-
 /// One message of the demo.
 struct Scene {
     title: &'static str,
@@ -84,83 +62,6 @@ pub(super) async fn run(args: &cli::Demo, output: &mut Output) -> Done {
     Ok(())
 }
 
-// === the stage ===
-
-impl Stage {
-    async fn set() -> Result<Self, Failure> {
-        let dir = tempfile::Builder::new().prefix("textgate-demo-").tempdir().map_err(|error| {
-            Failure::failed(format_args!("no temporary directory for the demo's store: {error}"))
-        })?;
-        let handset = Handset::new();
-        let phone = handset.events();
-        let options = SmscOptions { handset: handset.clone(), ..SmscOptions::default() };
-        let smsc = Smsc::start(options).await.map_err(simulator)?;
-        let options = HttpOptions { handset, ..HttpOptions::default() };
-        let provider = HttpProvider::start(options).await.map_err(simulator)?;
-        let server = Server::start(&config(dir.path().join("data"))?).await?;
-        let happenings = server.dispatch().subscribe();
-        let manifest = manifest(smsc.address(), provider.address())?;
-        let applied =
-            server.dispatch().apply("demo", manifest, false).await.map_err(|e| super::apply::refused(&e))?;
-        let key = applied.generated.into_iter().next().map(|(_, _, secret)| secret).unwrap_or_default();
-        let password = password()?;
-        let user =
-            UserInput { name: USER.into(), role: UserRole::Administrator, password: Some(password.clone()) };
-        server.dispatch().add_user("demo", VsId::ROOT, user).await.map_err(|e| super::apply::refused(&e))?;
-        let client = Client::remote(&format!("http://{}", server.address()), key.clone())?;
-        // Connected once, so that the first message shows what a message takes and not what a connection does.
-        client.get("/readyz").await?;
-        Ok(Self { server, smsc, provider, client, key, password, happenings, phone, _dir: dir })
-    }
-
-    async fn clear(self) {
-        self.server.shutdown().await;
-        self.smsc.shutdown().await;
-        self.provider.shutdown().await;
-    }
-}
-
-fn simulator(error: std::io::Error) -> Failure {
-    Failure::failed(format_args!("a simulator cannot listen on this machine: {error}"))
-}
-
-/// The usual port if it is free, otherwise any; a store that goes with the demo; simulators on this machine may be reached.
-fn config(data_dir: std::path::PathBuf) -> Result<Config, Failure> {
-    let listen = match std::net::TcpListener::bind(USUAL) {
-        Ok(_) => USUAL,
-        Err(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
-    };
-    let environment = |name: &str| match name {
-        "TEXTGATE_DATA_DIR" => Some(data_dir.display().to_string()),
-        "TEXTGATE_HTTP_LISTEN" => Some(listen.to_string()),
-        "TEXTGATE_NETWORK_ALLOW" => Some("127.0.0.0/8".to_owned()),
-        _ => None,
-    };
-    Config::load(None, &environment)
-}
-
-fn manifest(smsc: SocketAddr, provider: SocketAddr) -> Result<Manifest, Failure> {
-    let manifest = json!({"virtual_server": [{
-        "path": "acme",
-        "sms_settings": {
-            "mode": "custom",
-            "test_number": PHONE,
-            "gateways": [
-                {"name": "main", "plugin": "smpp", "settings": {
-                    "system_id": "esme", "password": "secret", "host": smsc.ip(), "port": smsc.port(),
-                    "sender": "Acme",
-                }},
-                {"name": "backup", "plugin": "generic-http", "settings": {
-                    "method": "POST", "url": format!("http://{provider}/sms"),
-                    "destination_parameter": "to", "message_parameter": "text", "success_contains": "OK",
-                }},
-            ],
-        },
-        "api_key": [{"name": "demo"}],
-    }]});
-    serde_json::from_value(manifest).map_err(Failure::failed)
-}
-
 // === the play ===
 
 async fn play(stage: &mut Stage, output: &mut Output) -> Done {
@@ -181,11 +82,20 @@ async fn play(stage: &mut Stage, output: &mut Output) -> Done {
     )?;
     stage.perform(&passcode("The next passcode leaves by the failover", Via::Http), output).await?;
 
-    stage.smsc.start_again().await.map_err(simulator)?;
+    stage.provider.stop().await;
+    stage.until_up("modem").await?;
     output.gap()?;
-    output.line(output.tone(Tone::Notice, "The primary is started again."))?;
+    output.line(
+        output.tone(Tone::Notice, "The failover is stopped, too: what is left is the modem on the desk."),
+    )?;
+    stage.perform(&passcode("This passcode leaves by the antenna", Via::Modem), output).await?;
+
+    stage.smsc.start_again().await.map_err(stage::simulator)?;
+    stage.provider.start_again().await.map_err(stage::simulator)?;
+    output.gap()?;
+    output.line(output.tone(Tone::Notice, "Both are started again."))?;
     stage.until_up("main").await?;
-    stage.perform(&passcode("It is back, and takes the next passcode", Via::Smsc), output).await
+    stage.perform(&passcode("The primary is back, and takes the next passcode", Via::Smsc), output).await
 }
 
 fn introduce(stage: &Stage, output: &mut Output) -> Done {
@@ -201,7 +111,9 @@ fn introduce(stage: &Stage, output: &mut Output) -> Done {
         "  failover  backup: Generic HTTP(s), a provider at {}",
         stage.provider.address()
     ))?;
-    output.line(format_args!("  phone     {PHONE}"))?;
+    let device = stage.modem.link().map(|link| link.display().to_string()).unwrap_or_default();
+    output.line(format_args!("  failover  modem: SMS modem, at {device}"))?;
+    output.line(format_args!("  phone     {PHONE}, to be seen on {}", stage.phones.url()))?;
     Ok(())
 }
 
@@ -221,7 +133,7 @@ impl Stage {
         loop {
             // A receipt says more than the phone can show; a provider over HTTP sends none here.
             let is_done = match scene.by {
-                Via::Smsc => status == Some(MessageState::Delivered),
+                Via::Smsc | Via::Modem => status == Some(MessageState::Delivered),
                 Via::Http => status == Some(MessageState::Sent),
             };
             if is_answered && is_done && arrived.is_some() {
@@ -353,15 +265,6 @@ fn step(
     output.line(format_args!("  {ms:>8.2} ms  {what}  {about}"))
 }
 
-/// A password that nobody guesses, of letters and digits that nobody mixes up.
-fn password() -> Result<String, Failure> {
-    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
-    let mut random = [0u8; 16];
-    getrandom::fill(&mut random)
-        .map_err(|_| Failure::failed("the system's random number generator failed"))?;
-    Ok(random.iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect())
-}
-
 /// Six digits of the system's randomness, by the hasher's keys.
 fn code() -> u64 {
     RandomState::new().hash_one(0) % 1_000_000
@@ -384,12 +287,13 @@ fn invite(stage: &Stage, output: &mut Output) -> Done {
     output.gap()?;
     output.line(format_args!("  Console   http://{api}/console/"))?;
     output.line(format_args!("            user {USER}, password {}", stage.password))?;
-    if let Some(acme) = stage.server.dispatch().find(VsId::ROOT, "acme") {
+    if let Some(acme) = stage.server.dispatch().find(textgate_sms::VsId::ROOT, "acme") {
         let settings = format_args!("http://{api}/console/vs/{acme}/sms-settings");
         output.line(format_args!("            SMS Settings of acme, with Send test: {settings}"))?;
     }
+    output.line(format_args!("  Phone     {}", stage.phones.url()))?;
     output.gap()?;
-    output.line("What you send is shown here. Ctrl-C ends the demo, and nothing is left of it.")?;
+    output.line("What you send is shown there and here. Ctrl-C ends the demo, and nothing is left of it.")?;
     Ok(())
 }
 

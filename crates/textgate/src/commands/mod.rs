@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod key;
 mod message;
+mod modem;
 mod place;
 mod plugins;
 mod send;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::User(args) => user::run(&config()?, &args.command, output).await,
         Command::Audit(args) => audit::run(&config()?, &args.command, output).await,
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
+        Command::Modem(args) => modem::run(&args.command, output).await,
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
         Command::Check => check::run(&config()?, output).await,
         Command::Demo(args) => demo::run(&args, output).await,

@@ -112,7 +112,45 @@ fn show_server<W: Write>(status: &Value, within: &str, output: &mut Output<W>) -
             rows,
         )?;
     }
+    let rows: Vec<Vec<String>> = shown
+        .iter()
+        .flat_map(|server| {
+            let gateways = server["gateways"].as_array().map(Vec::as_slice).unwrap_or_default();
+            gateways
+                .iter()
+                .flat_map(|gateway| modem_rows(server["path"].as_str().unwrap_or_default(), gateway))
+        })
+        .collect();
+    if !rows.is_empty() {
+        output.gap()?;
+        let columns = [
+            "virtual server",
+            "gateway",
+            "modem",
+            "health",
+            "SIM",
+            "network",
+            "operator",
+            "signal",
+            "model",
+            "reason",
+        ];
+        output.table(&columns, rows)?;
+    }
     Ok(())
+}
+
+/// The modems of one gateway in a table.
+fn modem_rows(path: &str, gateway: &Value) -> Vec<Vec<String>> {
+    let lines = gateway["status"]["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let row = |line: &Value| {
+        let mut row = vec![printable(path), text(gateway, "name")];
+        row.extend(["line", "health", "sim", "registration", "operator"].map(|name| text(line, name)));
+        row.push(line["signal_dbm"].as_i64().map(|dbm| format!("{dbm} dBm")).unwrap_or_default());
+        row.extend(["model", "reason"].map(|name| text(line, name)));
+        row
+    };
+    lines.iter().map(row).collect()
 }
 
 /// One gateway in a table.

@@ -19,6 +19,7 @@ mod gate;
 mod hostile;
 mod messages;
 mod pages;
+mod phones;
 mod sign_in;
 mod sms_settings;
 mod sms_settings_kinds;

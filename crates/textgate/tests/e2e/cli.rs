@@ -1,7 +1,7 @@
 //! The command line, as an administrator and as a script use it.
 
 use super::kit::{
-    KEY, PHONE, Server, binary, http, manifest, manifest_with, provider, smpp, smsc, smsc_that,
+    KEY, PHONE, Server, binary, gateway, http, manifest, manifest_with, provider, smpp, smsc, smsc_that,
 };
 use std::io::{BufRead, Write};
 use std::process::{Command, Output, Stdio};
@@ -335,6 +335,7 @@ async fn a_provider_can_be_simulated_beside_the_gateway() {
     let mut simulator = command.spawn().unwrap();
     let mut lines = std::io::BufReader::new(simulator.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.next().unwrap().contains(&address.to_string()));
+    assert!(lines.next().unwrap().starts_with("Its phones are shown on http://127.0.0.1:"));
     let mut server = server;
     server.apply(&manifest(&[smpp("main", address, "sender = \"Acme\"")]));
     server.serve().await;
@@ -343,6 +344,28 @@ async fn a_provider_can_be_simulated_beside_the_gateway() {
     simulator.kill().unwrap();
     simulator.wait().unwrap();
     assert!(line.contains(PHONE) && line.contains("\"shown here\"") && line.contains("from Acme"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_can_be_simulated_beside_the_gateway() {
+    let mut server = Server::stopped();
+    let (address, device) = (super::kit::nobody(), server.path("modem"));
+    let mut command = server.command(&["simulate", "modem", "--show-text", "--pin=1234"]);
+    command.arg(format!("--tcp={address}")).arg("--link").arg(&device);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut simulator = command.spawn().unwrap();
+    let mut lines = std::io::BufReader::new(simulator.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.next().unwrap().contains(device.to_str().unwrap()));
+    assert!(std::fs::read_link(&device).unwrap().starts_with("/dev/pts"));
+    assert!(lines.next().unwrap().starts_with("Its phones are shown on http://127.0.0.1:"));
+    let settings = format!("devices = \"tcp://{address}\"\npin = \"1234\"");
+    server.apply(&manifest(&[gateway("modem", "desk", &settings)]));
+    server.serve().await;
+    server.api().send_until(serde_json::json!({"to": PHONE, "text": "by air"}), "delivered").await;
+    let line = lines.next().unwrap();
+    simulator.kill().unwrap();
+    simulator.wait().unwrap();
+    assert!(line.contains(PHONE) && line.contains("\"by air\""), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

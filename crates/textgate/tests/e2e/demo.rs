@@ -18,11 +18,12 @@ async fn the_demo_shows_each_step_and_the_failover_and_exits_with_0() {
     let output = output.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{err}");
-    for word in ["accepted", "sent", "delivered", "main", "backup", "phone", "ms", "failover"] {
+    for word in ["accepted", "sent", "delivered", "main", "backup", "modem", "phone", "ms", "failover"] {
         assert!(out.contains(word), "{word}: {out}");
     }
     let at = |word: &str| out.find(word).unwrap();
     assert!(at("delivered") < at("The primary is stopped"), "{out}");
-    assert!(out[at("The primary is stopped")..].contains("backup"), "{out}");
+    assert!(out[at("The primary is stopped")..at("The failover is stopped")].contains("by backup"), "{out}");
+    assert!(out[at("The failover is stopped")..].contains("by modem"), "{out}");
     assert!(!nowhere.data_dir().exists(), "it leaves nothing");
 }

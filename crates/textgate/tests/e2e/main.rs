@@ -14,6 +14,7 @@ mod figures;
 mod full_disk;
 mod hostile;
 mod interop;
+mod modem;
 mod network;
 mod observe;
 mod overload;

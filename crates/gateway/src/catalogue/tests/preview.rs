@@ -18,7 +18,7 @@ fn previewed(plugin: &CataloguePlugin, settings: &Settings, submission: &Submiss
 /// Secrets with their names, as they may stand in a request.
 fn named(plugin: &CataloguePlugin, settings: &Settings) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    settings.map_secrets(plugin.fields(), |secret, name| {
+    settings.map_secrets(plugin.fields(), |secret, name, _| {
         found.push((secret.to_owned(), format!("‹{name}›")));
         String::new()
     });
@@ -46,7 +46,7 @@ fn without_secrets(text: &str, secrets: &[(String, String)]) -> String {
 /// The settings of a case, with secrets that are long enough to be found.
 fn settings_of(plugin: &CataloguePlugin, cases: &Cases, more: &Map<String, serde_json::Value>) -> Settings {
     let mut count = 0;
-    cases::settings(plugin, cases, more).map_secrets(plugin.fields(), |secret, _| {
+    cases::settings(plugin, cases, more).map_secrets(plugin.fields(), |secret, _, _| {
         count += 1;
         let is_findable =
             secret.len() > 10 && secret.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'"');

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Instant as Due;
 
 use super::Session;
-use crate::handset::{HandsetEvent, Via};
+use crate::handset::{HandsetEvent, Via, replace_type};
 use crate::smsc::behaviour::Fault;
 use crate::smsc::counters::add;
 use crate::smsc::pdu::{Header, command};
@@ -15,6 +15,7 @@ use crate::smsc::pending::Answer;
 use crate::smsc::receipts::FinalState;
 use crate::smsc::record::SubmitRecord;
 use crate::smsc::{Arrival, BindMode, Status, Submit};
+use crate::text::Alphabet;
 
 impl Session {
     pub(super) fn submit(&mut self, header: Header, body: &[u8], now: Due, at: Instant) {
@@ -108,6 +109,8 @@ impl Session {
                 text: message.text.clone(),
                 via: Via::Smsc,
                 flash: message.flash,
+                replaces: replace_type(message.first.protocol_id),
+                alphabet: Alphabet::of(message.first.data_coding, recorder.default_alphabet),
                 segments: message.segments.len(),
                 at: message.at,
             });

@@ -37,7 +37,10 @@ impl Server {
 
     /// The same, where gateways may reach simulators on this machine.
     pub fn stopped() -> Self {
-        Self::stopped_with("[network]\nallow = [\"127.0.0.0/8\"]\n")
+        let devices = std::env::temp_dir().join("*/modem");
+        Self::stopped_with(&format!(
+            "[network]\nallow = [\"127.0.0.0/8\"]\n[devices]\nallow = [{devices:?}]\n"
+        ))
     }
 
     /// A running server with this manifest.

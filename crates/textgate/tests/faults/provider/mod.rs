@@ -3,6 +3,7 @@
 mod cases;
 pub mod flood;
 mod http_cases;
+mod modem_cases;
 mod names;
 mod raw;
 mod smpp_cases;
@@ -126,6 +127,11 @@ async fn an_smsc_in_each_of_its_faults_has_its_class_and_the_code_leaves_by_the_
 #[tokio::test(flavor = "multi_thread")]
 async fn each_command_status_has_its_class_and_the_code_leaves_by_the_failover() {
     run(smpp_cases::statuses().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modem_in_each_of_its_faults_has_its_class_and_the_code_leaves_by_the_failover() {
+    run(modem_cases::all().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
