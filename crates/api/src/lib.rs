@@ -31,6 +31,7 @@ mod shape;
 mod stall;
 mod state;
 mod time;
+mod trial;
 mod users;
 mod views;
 mod virtual_servers;

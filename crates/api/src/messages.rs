@@ -240,6 +240,7 @@ impl From<MessageRequest> for textgate_dispatch::Request {
             send_at_ms: message.send_at.map(|time| time.0),
             reference: message.reference,
             idempotency_key: None,
+            is_test: false,
             resend_of: None,
         }
     }

@@ -82,6 +82,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::events::routes());
     routes.extend(crate::figures::routes());
     routes.extend(crate::settings::routes());
+    routes.extend(crate::trial::routes());
     routes.extend(crate::balance::routes());
     routes.extend(crate::virtual_servers::routes());
     routes.extend(crate::credits::routes());

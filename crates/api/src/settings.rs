@@ -1,18 +1,17 @@
-//! SMS settings, Test send, and the plugins that settings are made for.
+//! SMS settings, and the plugins that settings are made for.
 
 use crate::access::{FullAccess, Target};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{self, SENDING};
 use crate::problem::ProblemType;
 use crate::routes::{Allowed, Route, Success};
 use crate::shape::{Object, Shape, alias, optional, required};
 use crate::state::Api;
 use crate::views::{self, COUNT, NAME};
 use axum::extract::{Request, State};
-use axum::routing::{get, post, put};
+use axum::routing::{get, put};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
 use textgate_dispatch::{SettingsInput, SettingsView};
 use textgate_gateway::{Field, Plugins, Provider};
@@ -71,7 +70,7 @@ pub(crate) static SETTINGS_INPUT: Object = Object {
     ],
 };
 
-static GATEWAY_INPUT: Object = Object {
+pub(crate) static GATEWAY_INPUT: Object = Object {
     name: "GatewayInput",
     about: "A gateway to be put.",
     properties: &[
@@ -163,16 +162,6 @@ static LINE_STATUS: Object = Object {
     ],
 };
 
-static TEST: Object = Object {
-    name: "TestRequest",
-    about: "Where a test message goes.",
-    properties: &[optional(
-        "number",
-        Shape::Text(64),
-        "The number; the settings' SMS Mobile Number where left out.",
-    )],
-};
-
 static PLUGINS: Object = Object {
     name: "Plugins",
     about: "Kinds of gateways.",
@@ -231,18 +220,6 @@ pub(crate) fn routes() -> Vec<Route> {
             success: Success::json(200, &SETTINGS, "The settings as they are now."),
             problems: CHANGING,
             handler: put(replace),
-        },
-        Route {
-            method: "POST",
-            path: "/v1/sms-settings/test",
-            id: "send_test",
-            summary: "Send a test message by the settings as they are.",
-            access: Allowed::FullKey,
-            parameters: &[],
-            body: Some(&TEST),
-            success: Success::json(202, &views::TAKEN, "The test message was accepted."),
-            problems: SENDING,
-            handler: post(test),
         },
         Route {
             method: "GET",
@@ -307,18 +284,6 @@ async fn put_settings(api: &Api, actor: &str, vs: VsId, request: Request) -> Ans
     let bytes = api.read(request).await?;
     let input: SettingsInput = body::parse(&bytes, &SETTINGS_INPUT)?;
     shown(&api.dispatch.put_settings(actor, vs, input).await?)
-}
-
-#[derive(Default, Deserialize)]
-struct TestInput {
-    number: Option<String>,
-}
-
-async fn test(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, request: Request) -> Answer {
-    let bytes = api.read(request).await?;
-    // Nothing to say is nothing to send: then the settings' number is meant.
-    let input = if bytes.is_empty() { TestInput::default() } else { body::parse(&bytes, &TEST)? };
-    messages::taken(api.dispatch.send_test(access.vs, input.number).await)
 }
 
 #[derive(Serialize)]

@@ -31,6 +31,11 @@ static ASSETS: &[Asset] = &[
         content: include_bytes!("../static/copy.js"),
     },
     Asset {
+        name: "settings.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_bytes!("../static/settings.js"),
+    },
+    Asset {
         name: "live.js",
         media_type: "text/javascript; charset=utf-8",
         content: include_bytes!("../static/live.js"),

@@ -1,9 +1,16 @@
 //! What every page has at hand.
 
 use crate::oidc::Oidc;
-use crate::pending::Pending;
+use crate::pages::sms_settings::Owned;
+use crate::pending::{First, Pending};
 use std::sync::Arc;
+use std::time::Duration;
 use textgate_dispatch::Dispatch;
+
+/// How long a second step of a sign-in may take.
+const SECOND_STEP: Duration = Duration::from_secs(300);
+/// How long secrets in a form that is not applied yet are kept.
+const TYPED: Duration = Duration::from_secs(1_800);
 
 /// How the console is served.
 #[derive(Debug, Clone, Default)]
@@ -18,5 +25,14 @@ pub struct ConsoleOptions {
 pub(crate) struct Console {
     pub(crate) dispatch: Dispatch,
     pub(crate) options: ConsoleOptions,
-    pub(crate) pending: Pending,
+    /// Sign-ins that want a code.
+    pub(crate) pending: Pending<First>,
+    /// Secrets of SMS settings that are not applied yet.
+    pub(crate) typed: Pending<Owned>,
+}
+
+impl Console {
+    pub(crate) fn new(dispatch: Dispatch, options: ConsoleOptions) -> Self {
+        Self { dispatch, options, pending: Pending::new(SECOND_STEP), typed: Pending::new(TYPED) }
+    }
 }

@@ -3,7 +3,6 @@
 use crate::answer::{self, Answer, Failure};
 use crate::console::{Console, ConsoleOptions};
 use crate::gate::{self, Gate};
-use crate::pending::Pending;
 use crate::{assets, pages};
 use axum::Router;
 use axum::handler::Handler;
@@ -67,7 +66,7 @@ pub fn table() -> Vec<Route> {
 
 /// The console: everything under `/console`, and the way there from `/`.
 pub fn router(dispatch: Dispatch, options: ConsoleOptions) -> Router {
-    let console = Arc::new(Console { dispatch, options, pending: Pending::default() });
+    let console = Arc::new(Console::new(dispatch, options));
     let gated = |need, handler: MethodRouter<Arc<Console>>| {
         let gate = Gate { console: Arc::clone(&console), need };
         handler.layer(from_fn_with_state(gate, gate::pass))

@@ -174,6 +174,7 @@ impl Engine {
             overwrite: overwrite(request.overwrite),
             valid_until: now + Duration::from_secs(checked.validity_s.into()),
             answer_by: now,
+            is_test: request.is_test,
             routing: Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms),
         });
         let may_overlap = kind == Kind::Otp
@@ -262,13 +263,8 @@ impl Checked {
         let mut problems = Vec::new();
         let mut wrong = |path: &str, message: String| problems.push(Problem::new(path, message));
         let to = PhoneNumber::parse(&request.to).map_err(|error| wrong("to", error.to_string())).ok();
-        if request.text.is_empty() {
-            wrong("text", "enter a text".into());
-        } else if request.text.len() > LONGEST_TEXT {
-            wrong(
-                "text",
-                format!("shorten the text: {} octets are more than any message holds", request.text.len()),
-            );
+        if let Some(problem) = problem_of_text(&request.text) {
+            wrong("text", problem);
         }
         if let Some(sender) = request.sender.as_deref()
             && (sender.len() > LONGEST_SENDER || sender.chars().any(|c| c.is_control()))
@@ -302,6 +298,15 @@ impl Checked {
             _ => Err(problems),
         }
     }
+}
+
+/// What is wrong with a text whichever gateway sends it, if anything.
+pub(crate) fn problem_of_text(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some("enter a text".into());
+    }
+    let is_long = text.len() > LONGEST_TEXT;
+    is_long.then(|| format!("shorten the text: {} octets are more than any message holds", text.len()))
 }
 
 /// What the message costs: as the first gateway that can send it would.

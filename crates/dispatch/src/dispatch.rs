@@ -11,6 +11,9 @@ use textgate_store::{Sealer, Store};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+/// What a test message says.
+pub(crate) const TEST_TEXT: &str = "This is a test message from textgate.";
+
 /// What a dispatch is made of.
 pub struct Parts {
     /// Where messages survive.
@@ -140,7 +143,10 @@ impl Dispatch {
         self.engine.cancel(vs, id).await
     }
 
-    /// Sends a test message to this number, or to the settings' SMS Mobile Number.
+    /// Sends a test message to this number, or to the settings' SMS Mobile Number. Its attempts tell what each provider answered.
+    ///
+    /// # Errors
+    /// [`Refusal`]; what is wrong with the number has the path `number`.
     pub async fn send_test(&self, vs: VsId, number: Option<String>) -> Result<Taken, Refusal> {
         let wrong = |message: &str| Refusal::Invalid(vec![Problem::new("number", message)]);
         let set = self.engine.view.load().server(vs).and_then(|server| server.settings.test_number);
@@ -149,9 +155,10 @@ impl Dispatch {
             .ok_or_else(|| wrong("enter a number, or set the SMS Mobile Number in the SMS settings"))?;
         let request = Request {
             to,
-            text: "This is a test message from textgate.".to_owned(),
+            text: TEST_TEXT.to_owned(),
             kind: Some(Kind::Alert),
             validity_s: Some(300),
+            is_test: true,
             ..Request::default()
         };
         let mut answers = self.accept(vs, vec![request]).await;

@@ -169,18 +169,19 @@ impl Engine {
             station.meters.submit.observe(took.as_secs_f64());
             let next = self.next(&view, station, &mut submission, &outcome, now);
             let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+            let detail = told(&outcome);
             let attempt = Event::Attempt {
                 at_ms: now_ms - i64::from(took_ms),
                 took_ms,
                 gateway: station.id,
                 class: outcome.class,
-                detail: outcome.detail.clone(),
+                detail: detail.clone(),
                 provider_ids: outcome.provider_ids.clone(),
             };
             self.tell(submission.id, submission.routing.vs, || What::Attempt {
                 gateway: station.built().name.clone(),
                 class: outcome.class,
-                detail: outcome.detail.to_string(),
+                detail: detail.to_string(),
             });
             let mut record = Finished {
                 id: submission.id,
@@ -226,7 +227,9 @@ impl Engine {
             let class = outcome.class.name();
             let gateway = &station.built().name;
             match &*outcome.detail {
-                "" => format!("{gateway}: {class}"),
+                detail if detail.is_empty() || outcome.class == OutcomeClass::Sent => {
+                    format!("{gateway}: {class}")
+                }
                 detail => format!("{gateway}: {detail}"),
             }
         };
@@ -321,6 +324,14 @@ impl Engine {
 
     pub(crate) fn expired(&self) -> Transition {
         self.transition(MessageState::Expired, "its validity ended before a gateway took it".into())
+    }
+}
+
+/// What an attempt tells of its outcome: why, and the provider's own words where somebody watches.
+fn told(outcome: &Outcome) -> Cow<'static, str> {
+    match &outcome.answer {
+        None => outcome.detail.clone(),
+        Some(answer) => format!("{}; the provider answered: {answer}", outcome.detail).into(),
     }
 }
 

@@ -76,6 +76,8 @@ impl Engine {
             overwrite: overwrite(message.overwrite),
             valid_until: now + Duration::from_millis(remaining_ms),
             answer_by: now,
+            // Whoever watched it does not any more.
+            is_test: false,
             routing,
         });
         match text {

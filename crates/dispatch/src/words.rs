@@ -30,6 +30,8 @@ pub struct Request {
     pub reference: Option<String>,
     /// The caller's protection against sending twice.
     pub idempotency_key: Option<String>,
+    /// Somebody watches it: each attempt tells what the provider answered.
+    pub is_test: bool,
     /// The message that this one repeats on somebody's request; see [`Dispatch::resend`](crate::Dispatch::resend).
     pub resend_of: Option<MessageId>,
 }
@@ -232,6 +234,20 @@ pub struct GatewayInput {
     /// Its settings, by the plugin's field names.
     #[serde(default)]
     pub settings: Value,
+}
+
+/// A gateway that is not saved, and the message whose way through it is to be seen.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewInput {
+    /// The gateway. Secrets that are left blank are those of the saved gateway of its name.
+    pub gateway: GatewayInput,
+    /// Where the message would go: the SMS Mobile Number, or else a made-up number, where left out.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// Its text: that of a test message where left out.
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 /// SMS settings as they are shown: never with a secret.

@@ -262,6 +262,7 @@ fn submission(now: Instant) -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now,
         answer_by: now,
+        is_test: false,
         routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }

@@ -245,6 +245,43 @@ impl Settings {
         })
     }
 
+    /// The same settings with what `with` makes of each secret that has a value. It is told the secret, what it is called, and how long it may be.
+    pub(crate) fn map_secrets(
+        &self,
+        fields: &[Field],
+        mut with: impl FnMut(&str, &str, usize) -> String,
+    ) -> Self {
+        let mut settings = self.0.clone();
+        let mut put = |value: &mut Value, name: &str, max: usize| {
+            if let Some(secret) = value.as_str().filter(|secret| !secret.trim().is_empty()) {
+                *value = Value::String(with(secret, name, max));
+            }
+        };
+        for field in fields {
+            match (&field.kind, settings.get_mut(&*field.name)) {
+                (FieldKind::Secret { max }, Some(value)) => put(value, &field.label, *max),
+                (FieldKind::Pairs { .. }, Some(Value::Array(entries))) => {
+                    for entry in entries.iter_mut().filter(|entry| entry["is_password"] == true) {
+                        let name = entry["name"].as_str().unwrap_or_default().to_owned();
+                        put(&mut entry["value"], &name, usize::MAX);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self(settings)
+    }
+
+    /// Every secret that has a value, in clear.
+    pub(crate) fn secrets(&self, fields: &[Field]) -> Vec<String> {
+        let mut found = Vec::new();
+        self.map_secrets(fields, |secret, _, _| {
+            found.push(secret.trim().to_owned());
+            String::new()
+        });
+        found
+    }
+
     /// All of it as JSON, secrets in clear: for sealed storage and nothing else.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())

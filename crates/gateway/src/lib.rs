@@ -13,7 +13,10 @@ mod http;
 mod line_status;
 mod modem;
 mod network;
+mod placeholders;
 mod plugin;
+mod preview;
+mod quote;
 mod receipt;
 mod smpp;
 mod submission;
@@ -45,6 +48,7 @@ pub use modem::{
 };
 pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
+pub use preview::{Header, HttpRequest, Pdu, PduField, Preview, PreviewError, preview};
 pub use receipt::{Inbound, Receipt, canonical_id};
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};

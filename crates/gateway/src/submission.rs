@@ -27,6 +27,8 @@ pub struct Submission {
     /// The gateway hands the message back by then, as [`OutcomeClass::Uncertain`] where it was written and not
     /// answered, as [`OutcomeClass::Unavailable`] where it was not written.
     pub answer_by: Instant,
+    /// Somebody sends it to see what happens: its outcome quotes the provider's answer.
+    pub is_test: bool,
     /// The dispatcher's notes; a gateway carries them along and never looks.
     pub routing: Routing,
 }
@@ -121,6 +123,9 @@ pub struct Outcome {
     /// Why, for people: the standard's name of the status, the HTTP status, the connection's error. Bounded, and
     /// never the message's text, its number or a secret.
     pub detail: Cow<'static, str>,
+    /// What the provider answered to a [test](Submission::is_test), in its own words: bounded, and without secrets, the number and the
+    /// text.
+    pub answer: Option<Box<str>>,
     /// The provider asks to wait this long.
     pub retry_after: Option<Duration>,
     /// Segments that the provider certainly or possibly took; credits go back only where this is 0 at every gateway.
@@ -134,6 +139,7 @@ impl Outcome {
             class: OutcomeClass::Sent,
             provider_ids,
             detail: Cow::Borrowed(""),
+            answer: None,
             retry_after: None,
             segments_sent: segments,
         }
@@ -145,6 +151,7 @@ impl Outcome {
             class,
             provider_ids: SmallVec::new(),
             detail: detail.into(),
+            answer: None,
             retry_after: None,
             segments_sent: 0,
         }

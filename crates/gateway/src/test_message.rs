@@ -17,6 +17,7 @@ pub(crate) fn message(text: &str) -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(300),
         answer_by: now + Duration::from_secs(60),
+        is_test: false,
         routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }

@@ -1,8 +1,8 @@
 //! The border between a gateway and whoever gives it work.
 
 use crate::{
-    Balance, Callback, CallbackError, Inbound, LineStatus, Outcome, Plan, PlanError, Receipt, Received,
-    Submission,
+    Balance, Callback, CallbackError, Inbound, LineStatus, Outcome, Plan, PlanError, Preview, PreviewError,
+    Receipt, Received, Submission,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -17,6 +17,16 @@ use tokio_util::sync::CancellationToken;
 pub trait Gateway: Send + Sync + 'static {
     /// How this gateway would send the text: segments and encoding. Pure and quick; called for each accepted message.
     fn plan(&self, text: &str) -> Result<Plan, PlanError>;
+
+    /// What this gateway would send for the message, by the code that sends. Sends nothing, and asks for no token. Called on
+    /// gateways whose secrets are placeholders ([`preview`](crate::preview())).
+    ///
+    /// # Errors
+    /// [`PreviewError`]; by default that there is no preview.
+    fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {
+        let _ = submission;
+        Err(PreviewError::Settings("this kind of gateway has no preview".to_owned()))
+    }
 
     /// Works until told to stop: takes submissions, hands each back with one outcome, reports receipts. Returns
     /// after the drain. Reconnects by itself; never returns because of a provider's fault, and never panics.

@@ -12,6 +12,7 @@ mod message;
 mod messages;
 mod preferences;
 mod sign_in;
+pub(crate) mod sms_settings;
 mod users;
 mod virtual_servers;
 mod welcome;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
         preferences::routes(),
         sign_in::routes(),
         external::routes(),
+        sms_settings::routes(),
         dashboard::routes(),
         allocation::routes(),
         messages::routes(),

@@ -253,6 +253,17 @@ fn read_gateways(
     drafts
 }
 
+/// Reads one gateway by itself: its number where one of its name is there, and its settings with the secrets that are left blank.
+pub(super) fn read_one(
+    plugins: &Plugins,
+    current: &Current,
+    input: GatewayInput,
+) -> Result<(Option<GatewayId>, textgate_gateway::Settings), Vec<Problem>> {
+    let name = input.name.clone().unwrap_or_default();
+    let read = read_gateway(plugins, current.gateway(&name), name, input)?;
+    Ok((read.id, read.settings))
+}
+
 /// Reads one gateway; `there` is the one of its name. With another plugin it keeps its number, but nothing of its settings.
 fn read_gateway(
     plugins: &Plugins,

@@ -16,6 +16,7 @@ mod external;
 mod manifest;
 mod messages;
 mod names;
+mod preview;
 mod resend;
 mod secrets;
 mod series;

@@ -63,6 +63,7 @@ impl Dispatch {
             reference: stored.reference.map(Into::into),
             idempotency_key,
             resend_of: Some(id),
+            is_test: false,
         };
         let mut answers = self.accept(vs, vec![request]).await;
         Ok(answers.pop().unwrap_or(Err(Refusal::StoreUnavailable))?)

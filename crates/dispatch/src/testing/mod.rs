@@ -31,6 +31,7 @@ pub(crate) fn submission(id: u64, kind: Kind) -> Box<Submission> {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(60),
         answer_by: now,
+        is_test: false,
         routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     })
 }

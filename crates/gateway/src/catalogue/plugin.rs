@@ -121,7 +121,12 @@ impl Plugin for CataloguePlugin {
             let problem = problems.into_iter().next();
             problem.map_or_else(|| BuildError("the settings cannot be used; save them again".into()), unbuilt)
         })?;
-        Ok(Arc::new(Driver::new(exchange, options, environment.network.clone())))
+        Ok(Arc::new(Driver::new(
+            exchange,
+            options,
+            environment.network.clone(),
+            settings.secrets(&self.fields),
+        )))
     }
 
     fn provider(&self) -> Option<&Provider> {
@@ -157,6 +162,7 @@ fn sample() -> Submission {
         overwrite: Overwrite::AsSet,
         valid_until: now + Duration::from_secs(300),
         answer_by: now,
+        is_test: false,
         routing: Routing::new(VsId::ROOT, VsId::ROOT, 1, now, i64::MAX),
     }
 }

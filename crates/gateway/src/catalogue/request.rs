@@ -67,7 +67,7 @@ pub(super) fn build_for(
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
     };
-    let mut call = Call { method, url, headers, body: content.into() };
+    let mut call = Call { method, url, headers, body: content.into(), signature: None };
     if let Some(auth) = &exchange.file.auth {
         authorize(exchange, auth, &mut call, token, moment)?;
     }
@@ -97,7 +97,7 @@ pub(super) fn token(
     } else {
         headers.insert(AUTHORIZATION, basic(&id, &secret)?);
     }
-    Ok(Call { method: reqwest::Method::POST, url, headers, body: form.finish().into() })
+    Ok(Call { method: reqwest::Method::POST, url, headers, body: form.finish().into(), signature: None })
 }
 
 /// The URL, its values percent-encoded as parts of the path, but for those that are its beginning.
@@ -222,9 +222,10 @@ fn authorize(
                 region: &text(&rule.region),
                 service: &rule.service,
             };
-            signer
+            let signature = signer
                 .sign(call.method.as_str(), &call.url, &mut call.headers, &call.body, moment.unix)
                 .ok_or("the credentials have characters that no header holds")?;
+            call.signature = Some(signature);
         }
     }
     Ok(())
@@ -256,5 +257,6 @@ fn sign(
     values.signature = Some(rule.encoding.encode(&rule.algorithm.compute(&key, signed.as_bytes())));
     put_headers(&mut call.headers, &rule.headers, &values)?;
     append_query(&mut call.url, &rule.query, &values);
+    call.signature = values.signature;
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(crate) struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    /// Adds the headers that sign a request; `None` where a value cannot stand in a header.
+    /// Adds the headers that sign a request, and answers the signature; `None` where a value cannot stand in a header.
     pub fn sign(
         &self,
         method: &str,
@@ -30,7 +30,7 @@ impl Signer<'_> {
         headers: &mut HeaderMap,
         body: &[u8],
         now: Duration,
-    ) -> Option<()> {
+    ) -> Option<String> {
         let time = moment::basic(now);
         let date = time.get(..8)?;
         headers.insert(HeaderName::from_static("x-amz-date"), HeaderValue::from_str(&time).ok()?);
@@ -53,7 +53,7 @@ impl Signer<'_> {
             self.access_key_id
         );
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&authorization).ok()?);
-        Some(())
+        Some(signature)
     }
 }
 

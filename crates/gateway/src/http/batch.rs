@@ -40,13 +40,14 @@ impl<E: Exchange> Driver<E> {
         first: Box<Submission>,
     ) -> SmallVec<[Box<Submission>; 1]> {
         let most = self.exchange.most_at_once();
-        if most < 2 || first.kind == Kind::Otp || self.batches.are_paused() {
+        // Somebody watches a test: it goes as messages do by themselves, and its answer is its own.
+        if most < 2 || first.kind == Kind::Otp || first.is_test || self.batches.are_paused() {
             return smallvec![first];
         }
         let mut batch = vec![first];
         let mut fits = |batch: &[Box<Submission>], one: &Submission| {
             let text: usize = batch.iter().map(|submission| submission.text.len()).sum();
-            text + one.text.len() <= MOST_TEXT && self.exchange.goes_with(batch, one)
+            text + one.text.len() <= MOST_TEXT && !one.is_test && self.exchange.goes_with(batch, one)
         };
         work.take_along(most - 1, &mut fits, &mut batch);
         batch.into()
@@ -98,7 +99,12 @@ impl<E: Exchange> Driver<E> {
         };
         let call = |token: Option<&str>| self.exchange.batch_call(batch, token);
         match self.ask_with_token(client, call, &bounds).await {
-            Ok(answer) => self.exchange.batch_outcomes(&answer, batch),
+            Ok(answer) => {
+                let mut outcomes = self.exchange.batch_outcomes(&answer, batch)?;
+                let untold = outcomes.iter_mut().filter(|outcome| outcome.detail.is_empty());
+                untold.for_each(|outcome| outcome.detail = answer.told());
+                Some(outcomes)
+            }
             Err(outcome) if matches!(outcome.class, Refused | Rejected) => None,
             Err(outcome) => Some(vec![outcome; batch.len()]),
         }

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// costs a few round trips, a doubled or lost message costs more.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// How this program introduces itself (RFC 9110 §10.1.5).
+pub(crate) const USER_AGENT: &str = concat!("textgate/", env!("CARGO_PKG_VERSION"));
+
 /// A client that connects only where the guard permits.
 pub(crate) async fn connect(options: &Options, guard: &NetworkGuard) -> Result<reqwest::Client, BuildError> {
     let unbuilt =
@@ -22,7 +25,7 @@ pub(crate) async fn connect(options: &Options, guard: &NetworkGuard) -> Result<r
         .dns_resolver(guard.clone())
         .redirect(Policy::none())
         .referer(false)
-        .user_agent(concat!("textgate/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .connect_timeout(options.timeout)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(options.connections)

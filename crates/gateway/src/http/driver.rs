@@ -2,13 +2,15 @@
 
 use super::batch::Batches;
 use super::client;
-use super::exchange::{Exchange, MOST_BODY};
+use super::exchange::{Answer, Exchange, MOST_BODY};
 use super::flight::Bounds;
 use super::options::Options;
+use super::preview;
 use super::token::Tokens;
+use crate::quote::{Hidden, quote};
 use crate::{
     Balance, BuildError, Callback, CallbackError, Gateway, Health, NetworkGuard, Outcome, Plan, PlanError,
-    Received, Stop, Submission, Work,
+    Preview, PreviewError, Received, Stop, Submission, Work,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 /// A gateway that speaks HTTP, by the exchange's rules.
 pub(crate) struct Driver<E> {
@@ -26,13 +29,15 @@ pub(crate) struct Driver<E> {
     pub(super) proxy_host: Option<String>,
     pub(super) tokens: Tokens,
     pub(super) batches: Batches,
+    /// What must not be in a quotation of the provider's answer.
+    secrets: Zeroizing<Vec<String>>,
     options: Options,
     client: OnceCell<reqwest::Client>,
 }
 
 impl<E: Exchange> Driver<E> {
     /// A gateway for this exchange. Connects to nothing yet.
-    pub fn new(exchange: E, options: Options, guard: NetworkGuard) -> Self {
+    pub fn new(exchange: E, options: Options, guard: NetworkGuard, secrets: Vec<String>) -> Self {
         let proxy_host = options.proxy.as_ref().and_then(|proxy| proxy.url.host_str()).map(str::to_owned);
         Self {
             exchange,
@@ -41,6 +46,7 @@ impl<E: Exchange> Driver<E> {
             proxy_host,
             tokens: Tokens::default(),
             batches: Batches::default(),
+            secrets: Zeroizing::new(secrets),
             options,
             client: OnceCell::new(),
         }
@@ -105,6 +111,17 @@ impl<E: Exchange> Driver<E> {
         }
     }
 
+    /// The provider's own words about a test message. `credentials` are those of its request.
+    pub(super) fn quoted(
+        &self,
+        answer: &Answer,
+        submission: &Submission,
+        credentials: &[String],
+    ) -> Option<Box<str>> {
+        let secrets = self.secrets.iter().chain(credentials).map(String::as_str).collect();
+        quote(&answer.body, &Hidden { secrets, to: submission.to, text: &submission.text })
+    }
+
     async fn ask_balance(&self) -> Result<Balance, String> {
         let client = self.client().await.map_err(|error| error.to_string())?;
         let (by, never) = (Instant::now() + self.timeout, CancellationToken::new());
@@ -118,6 +135,10 @@ impl<E: Exchange> Driver<E> {
 impl<E: Exchange> Gateway for Driver<E> {
     fn plan(&self, text: &str) -> Result<Plan, PlanError> {
         self.exchange.plan(text)
+    }
+
+    fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {
+        preview::preview(&self.exchange, submission)
     }
 
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {

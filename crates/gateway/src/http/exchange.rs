@@ -2,8 +2,9 @@
 
 use crate::{Balance, Callback, CallbackError, Outcome, Plan, PlanError, Received, Submission};
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode, Url};
+use std::borrow::Cow;
 use std::time::Duration;
 use textgate_sms::MessageId;
 
@@ -99,6 +100,28 @@ pub(crate) struct Call {
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
+    /// The signature in it that was computed from a secret, where the provider wants one.
+    pub signature: Option<String>,
+}
+
+impl Call {
+    /// What in it proves who asks, besides the secrets themselves: made from them, or lent.
+    pub fn credentials(&self, token: Option<&str>) -> Vec<String> {
+        let authorization = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let credentials = authorization.and_then(|value| value.split_once(' ')).map(|(_, rest)| rest);
+        let all = [credentials, self.signature.as_deref(), token].into_iter().flatten();
+        all.map(str::to_owned).collect()
+    }
+}
+
+impl Answer {
+    /// Its status, as the detail of an outcome that needs no reason.
+    pub fn told(&self) -> Cow<'static, str> {
+        match self.status.as_u16() {
+            200 => Cow::Borrowed("HTTP 200"),
+            code => Cow::Owned(format!("HTTP {code}")),
+        }
+    }
 }
 
 /// One HTTP answer, or as much of it as came.

@@ -8,8 +8,8 @@ use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 use smallvec::{SmallVec, smallvec};
 use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use textgate_sms::OutcomeClass::{Refused, Unavailable, Uncertain};
 use tokio_util::sync::CancellationToken;
@@ -82,11 +82,29 @@ impl<E: Exchange> Driver<E> {
         }
         let bounds =
             Bounds { answer_by, valid_until: submission.valid_until, given_up, most_body: MOST_BODY };
-        let call = |token: Option<&str>| self.exchange.call(submission, token);
-        match self.ask_with_token(client, call, &bounds).await {
-            Ok(answer) => self.exchange.outcome(&answer, submission.id, self.segments(submission)),
-            Err(outcome) => outcome,
+        // Only a test's answer is quoted, and what it was asked with must not be.
+        let credentials = Mutex::new(Vec::new());
+        let call = |token: Option<&str>| {
+            let call = self.exchange.call(submission, token)?;
+            if submission.is_test {
+                let mut used = credentials.lock().unwrap_or_else(PoisonError::into_inner);
+                used.extend(call.credentials(token));
+            }
+            Ok(call)
+        };
+        let answer = match self.ask_with_token(client, call, &bounds).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        let mut outcome = self.exchange.outcome(&answer, submission.id, self.segments(submission));
+        if outcome.detail.is_empty() {
+            outcome.detail = answer.told();
         }
+        if submission.is_test {
+            let credentials = credentials.into_inner().unwrap_or_else(PoisonError::into_inner);
+            outcome.answer = self.quoted(&answer, submission, &credentials);
+        }
+        outcome
     }
 
     /// One request, with a token where the provider wants one, and its answer.

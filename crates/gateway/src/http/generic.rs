@@ -136,7 +136,12 @@ impl Plugin for GenericHttpPlugin {
             Some(problem) => unbuilt(problem),
             None => BuildError("the settings cannot be used; save them again".to_owned()),
         })?;
-        Ok(Arc::new(Driver::new(exchange, options, environment.network.clone())))
+        Ok(Arc::new(Driver::new(
+            exchange,
+            options,
+            environment.network.clone(),
+            settings.secrets(&self.fields),
+        )))
     }
 }
 
@@ -222,12 +227,18 @@ impl Exchange for GenericExchange {
             self.fill(&mut form, submission);
             let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.insert(CONTENT_TYPE, kind);
-            return Ok(Call { method: Method::POST, url, headers, body: form.finish().into() });
+            return Ok(Call {
+                method: Method::POST,
+                url,
+                headers,
+                body: form.finish().into(),
+                signature: None,
+            });
         }
         let mut form = Form::after(url.query().unwrap_or_default(), self.space);
         self.fill(&mut form, submission);
         url.set_query(Some(&form.finish()));
-        Ok(Call { method: Method::GET, url, headers, body: Bytes::new() })
+        Ok(Call { method: Method::GET, url, headers, body: Bytes::new(), signature: None })
     }
 
     fn outcome(&self, answer: &Answer, _: MessageId, segments: u8) -> Outcome {

@@ -16,6 +16,7 @@ mod form;
 pub mod fuzzing;
 mod generic;
 mod options;
+mod preview;
 mod segments;
 mod status;
 mod token;

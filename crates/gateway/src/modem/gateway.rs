@@ -3,12 +3,15 @@
 use super::line;
 use super::pin::PinNotes;
 use super::port::Guards;
+use super::preview;
 use super::receipts::Ledger;
 use super::settings::Modems;
 use super::text;
 use crate::backoff::random;
 use crate::board::Board;
-use crate::{Environment, Gateway, LineStatus, Plan, PlanError, Stop, Work};
+use crate::{
+    Environment, Gateway, LineStatus, Plan, PlanError, Preview, PreviewError, Stop, Submission, Work,
+};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +74,11 @@ impl Modem {
         self.reference.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The reference that the next such text would get; a look takes none.
+    pub fn reference(&self) -> u8 {
+        self.reference.load(Ordering::Relaxed)
+    }
+
     /// A line has a message in hand, or has none.
     pub fn set_busy(&self, number: usize, is_busy: bool) {
         if let Some(busy) = self.busy.get(number) {
@@ -90,6 +98,10 @@ impl Modem {
 impl Gateway for Modem {
     fn plan(&self, text: &str) -> Result<Plan, PlanError> {
         text::plan(&self.modems.format, text)
+    }
+
+    fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {
+        preview::preview(self, submission)
     }
 
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {

@@ -19,6 +19,7 @@ mod pace;
 mod pin;
 mod plugin;
 mod port;
+mod preview;
 mod probe;
 mod receipts;
 mod reply;

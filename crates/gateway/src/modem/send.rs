@@ -50,11 +50,9 @@ impl Message<'_> {
     fn finish(&mut self, class: OutcomeClass, detail: impl Into<Cow<'static, str>>, uncertain: u8) {
         let Some(submission) = self.submission.take() else { return };
         let outcome = Outcome {
-            class,
             provider_ids: std::mem::take(&mut self.ids),
-            detail: detail.into(),
-            retry_after: None,
             segments_sent: self.taken.saturating_add(uncertain),
+            ..Outcome::failed(class, detail)
         };
         self.work.done(&mut vec![(submission, outcome)]);
         self.gateway.set_busy(self.line, false);

@@ -2,12 +2,13 @@
 
 use super::connect::{self, Bound, Fault};
 use super::pace::Pace;
+use super::preview;
 use super::settings::{Account, BindMode};
 use super::text;
 use super::turn::{self, Ended};
 use crate::backoff::{Backoff, random};
 use crate::board::Board;
-use crate::{Gateway, NetworkGuard, Plan, PlanError, Stop, Work};
+use crate::{Gateway, NetworkGuard, Plan, PlanError, Preview, PreviewError, Stop, Submission, Work};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::AtomicU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -121,6 +122,10 @@ impl Smpp {
 impl Gateway for Smpp {
     fn plan(&self, text: &str) -> Result<Plan, PlanError> {
         text::plan(&self.account.format, text)
+    }
+
+    fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {
+        preview::preview(self, submission)
     }
 
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {

@@ -72,12 +72,12 @@ impl Message {
     pub fn finish(self, uncertain: u8) -> (Box<Submission>, Outcome) {
         let segments = self.prepared.segments();
         let outcome = match self.failure {
-            None => Outcome::sent(self.ids, segments),
+            None => Outcome { detail: Cow::Borrowed("ESME_ROK"), ..Outcome::sent(self.ids, segments) },
             Some(Failure { class, detail }) => {
                 let parts = self.accepted.saturating_add(uncertain);
                 // A message_payload is one PDU and all segments.
                 let segments_sent = if self.prepared.pdus() == 1 && parts > 0 { segments } else { parts };
-                Outcome { class, provider_ids: self.ids, detail, retry_after: None, segments_sent }
+                Outcome { provider_ids: self.ids, segments_sent, ..Outcome::failed(class, detail) }
             }
         };
         (self.submission, outcome)

@@ -16,6 +16,7 @@ mod message;
 mod pace;
 mod pdu;
 mod plugin;
+mod preview;
 mod receipt;
 mod receipt_text;
 mod session;

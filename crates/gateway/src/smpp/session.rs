@@ -138,10 +138,9 @@ impl<'a> Session<'a> {
     fn admit(&mut self, submission: Box<Submission>, now: Instant) -> Option<()> {
         let refused = if submission.valid_until <= now || submission.answer_by <= now {
             Err(Outcome::failed(Unavailable, "not sent: its time had run out"))
-        } else if text::has_impossible_sender(&submission) {
-            Err(Outcome::failed(Refused, "the sender has more than 20 characters, or others than ASCII"))
         } else {
-            text::prepare(&self.account.format, &submission.text)
+            text::check_sender(&submission)
+                .and_then(|()| text::prepare(&self.account.format, &submission.text))
         };
         let prepared = match refused {
             Ok(prepared) => prepared,

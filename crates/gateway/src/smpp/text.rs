@@ -118,6 +118,11 @@ impl Prepared {
         self.segments
     }
 
+    /// What it is encoded in.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// Writes the submit_sm of one part.
     pub fn write(
         &self,
@@ -185,9 +190,14 @@ impl Prepared {
     }
 }
 
-/// Whether the message asks for a sender that no source_addr can hold.
-pub(super) fn has_impossible_sender(submission: &Submission) -> bool {
-    submission.sender.as_deref().is_some_and(|sender| sender_problem(sender).is_some())
+/// The outcome of a message that asks for a sender that no source_addr can hold.
+pub(super) fn check_sender(submission: &Submission) -> Result<(), Outcome> {
+    match submission.sender.as_deref().and_then(sender_problem) {
+        None => Ok(()),
+        Some(_) => {
+            Err(Outcome::failed(Refused, "the sender has more than 20 characters, or others than ASCII"))
+        }
+    }
 }
 
 /// A sender's TON and NPI, set or by its looks, and the address as it is written.

@@ -287,6 +287,10 @@ fn invite(stage: &Stage, output: &mut Output) -> Done {
     output.gap()?;
     output.line(format_args!("  Console   http://{api}/console/"))?;
     output.line(format_args!("            user {USER}, password {}", stage.password))?;
+    if let Some(acme) = stage.server.dispatch().find(textgate_sms::VsId::ROOT, "acme") {
+        let settings = format_args!("http://{api}/console/vs/{acme}/sms-settings");
+        output.line(format_args!("            SMS Settings of acme, with Send test: {settings}"))?;
+    }
     output.line(format_args!("  Phone     {}", stage.phones.url()))?;
     output.gap()?;
     output.line("What you send is shown there and here. Ctrl-C ends the demo, and nothing is left of it.")?;

@@ -23,6 +23,8 @@ mod pages;
 mod phones;
 mod proxies;
 mod sign_in;
+mod sms_settings;
+mod sms_settings_kinds;
 
 /// A value for a query or a path's part.
 fn escaped(value: &str) -> String {

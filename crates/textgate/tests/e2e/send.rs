@@ -336,3 +336,29 @@ async fn what_is_wrong_with_a_request_is_told_whole_by_its_paths() {
     api.put("/v1/messages", json!({})).await.expect_problem(405, "method-not-allowed");
     assert_eq!(smsc.counters().submits, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_is_what_is_sent_and_a_test_quotes_the_answer() {
+    let provider = provider().await;
+    let settings = format!(
+        "url = \"http://{}/send\"\ndestination_parameter = \"to\"\nmessage_parameter = \"text\"\n\
+         parameters = [{{name = \"token\", value = \"t0ken-of-acme\", is_password = true}}]",
+        provider.address()
+    );
+    let server = Server::start(&manifest(&[gateway("generic-http", "web", &settings)])).await;
+    let api = server.api();
+    let saved = api.get("/v1/sms-settings").await.body["gateways"][0]["settings"].clone();
+    let draft = json!({"gateway": {"name": "web", "plugin": "generic-http", "settings": saved}});
+    let preview = api.post("/v1/sms-settings/preview", draft).await;
+    assert!(!preview.text.contains("t0ken"), "{}", preview.text);
+    let url = preview.expect(200)["requests"][0]["url"].as_str().unwrap().to_owned();
+    assert!(provider.requests().is_empty(), "a preview sends nothing");
+
+    let id =
+        api.post("/v1/sms-settings/test", json!({})).await.expect(202)["id"].as_str().unwrap().to_owned();
+    let message = api.until(&id, "sent").await;
+    let detail = message["attempts"][0]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("HTTP 200; the provider answered: {\"status\":\"OK\""), "{detail}");
+    let sent = target(&provider.requests()[0]).replace("t0ken-of-acme", "‹token›");
+    assert!(url.ends_with(&sent), "{url} {sent}");
+}

@@ -4,6 +4,7 @@ mod keys;
 mod manifest;
 mod messages;
 mod people;
+mod preview;
 mod series;
 mod servers;
 mod settings;

@@ -236,6 +236,12 @@ pub fn exchange(plugin: &CataloguePlugin, settings: &Settings, has_callback: boo
     plugin.exchange(settings, has_callback.then(|| CALLBACK.to_owned())).unwrap()
 }
 
+/// Whether a provider's requests have the time or a nonce in them.
+pub fn is_timed(plugin: &CataloguePlugin) -> bool {
+    let text = std::fs::read_to_string(folder().join(format!("{}.toml", plugin.name()))).unwrap();
+    ["{now_", "{nonce}", "{valid_until}", "sigv4"].iter().any(|word| text.contains(word))
+}
+
 pub fn moment() -> Moment {
     Moment { at: Instant::now(), unix: UNIX, nonce: "0123456789abcdef0123456789abcdef".into() }
 }

@@ -6,5 +6,6 @@ mod cases;
 mod conformance;
 mod files;
 mod hostile;
+mod preview;
 mod receipts;
 mod wire;

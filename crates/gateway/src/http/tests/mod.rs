@@ -3,6 +3,7 @@
 mod answers;
 pub(crate) mod kit;
 mod life;
+mod preview;
 mod proxies;
 mod settings;
 mod tls;

@@ -109,21 +109,23 @@ impl<'a> Deliver<'a> {
 }
 
 /// Reads from the front; what is missing is an error, never a panic.
-struct Reader<'a>(&'a [u8]);
+pub(in super::super) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    /// So many octets.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn octets<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    /// As many octets as are asked for.
+    pub fn octets<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         self.take(N)?.try_into().map_err(|_| Malformed)
     }
 
     /// A C-octet string (§3.1), without its NUL. Longer than the standard allows is fine: it is bounded by the PDU.
-    fn text(&mut self) -> Result<&'a [u8], Malformed> {
+    pub fn text(&mut self) -> Result<&'a [u8], Malformed> {
         let end = self.0.iter().position(|octet| *octet == 0).ok_or(Malformed)?;
         let text = self.take(end)?;
         self.take(1)?;

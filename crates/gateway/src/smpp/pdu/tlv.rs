@@ -8,16 +8,19 @@ pub(in super::super) struct Tlvs<'a>(pub &'a [u8]);
 impl<'a> Tlvs<'a> {
     /// The value of this tag.
     pub fn get(self, wanted: u16) -> Option<&'a [u8]> {
+        self.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| value)
+    }
+
+    /// Each tag with its value, in order.
+    pub fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
         let mut rest = self.0;
-        while let [tag_high, tag_low, length_high, length_low, after @ ..] = rest {
+        std::iter::from_fn(move || {
+            let [tag_high, tag_low, length_high, length_low, after @ ..] = rest else { return None };
             let length = usize::from(u16::from_be_bytes([*length_high, *length_low]));
             let (value, after) = after.split_at_checked(length)?;
-            if u16::from_be_bytes([*tag_high, *tag_low]) == wanted {
-                return Some(value);
-            }
             rest = after;
-        }
-        None
+            Some((u16::from_be_bytes([*tag_high, *tag_low]), value))
+        })
     }
 
     /// The number of this tag, of one or two octets. Some peers write two where the standard has one.

@@ -9,6 +9,7 @@ mod hostile;
 mod kit;
 mod parts;
 mod peer;
+mod preview;
 mod settings;
 mod simulated;
 mod tls;

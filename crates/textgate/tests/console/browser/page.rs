@@ -88,12 +88,20 @@ impl Browser {
 
     /// Presses what opens or changes something on this page.
     pub async fn press(&self, css: &str) {
-        self.find(css).await.click().await.unwrap();
+        self.in_the_middle(css).await.click().await.unwrap();
+    }
+
+    /// An element, scrolled to where nothing that sticks to the window's edges is before it.
+    async fn in_the_middle(&self, css: &str) -> Element {
+        let element = self.find(css).await;
+        let script = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
+        self.client.execute(script, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
+        element
     }
 
     /// Presses what leads to another page, and waits for it.
     pub async fn follow(&self, css: &str) {
-        let element = self.find(css).await;
+        let element = self.in_the_middle(css).await;
         let before = self.client.find(Locator::Css("html")).await.unwrap().element_id();
         element.click().await.unwrap();
         // The element of the new page is another one, and may not be there for a moment.
