@@ -178,9 +178,10 @@ async fn the_demo_names_the_console_and_lets_its_user_in() {
     let told = tokio::task::spawn_blocking(move || {
         let mut lines = stdout.lines().map_while(Result::ok);
         let console = lines.find(|line| line.contains("Console")).unwrap();
-        (console, lines.next().unwrap())
+        // What is left of them is held: a demo that cannot write ends.
+        (console, lines.next().unwrap(), lines)
     });
-    let (console, user) = told.await.unwrap();
+    let (console, user, _held) = told.await.unwrap();
     let address = console.split("http://").nth(1).unwrap().trim_end_matches("/console/").parse().unwrap();
     let password = user.split("password ").nth(1).unwrap().to_owned();
     let mut guest = crate::visitor::Visitor::guest(address).await;
