@@ -88,10 +88,16 @@ impl Browser {
 
     /// Makes the window so wide; a phone's has touch and its scale.
     pub async fn resize(&self, width: Width) {
+        self.resize_to(width, 0).await;
+    }
+
+    /// The same, and at least so high.
+    pub async fn resize_to(&self, width: Width, least: u64) {
         let (width, height, is_phone) = match width {
             Width::Desktop => (1280, 900, false),
             Width::Phone => (390, 844, true),
         };
+        let height = least.max(height);
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }

@@ -157,8 +157,11 @@ impl Browser {
         let dir = if Path::new(&wanted).is_dir() { wanted.into() } else { images };
         std::fs::create_dir_all(&dir).unwrap();
         let kind = if width == Width::Phone { "phone" } else { "desktop" };
-        let parameters = json!({"format": "png", "captureBeyondViewport": true});
-        let shot = self.devtools("Page.captureScreenshot", parameters).await;
+        // The window as high as the page: what stands beside it would end in the middle of the picture.
+        let height = self.script("return document.documentElement.scrollHeight").await;
+        self.resize_to(width, height.as_u64().unwrap()).await;
+        let shot = self.devtools("Page.captureScreenshot", json!({"format": "png"})).await;
+        self.resize(width).await;
         let octets = base64(shot["data"].as_str().unwrap());
         std::fs::write(dir.join(format!("{name}-{kind}.png")), octets).unwrap();
     }
