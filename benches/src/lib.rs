@@ -8,3 +8,4 @@ pub mod latencies;
 pub mod load;
 pub mod process;
 pub mod sink;
+pub mod stored;

@@ -13,7 +13,8 @@ use textgate_benches::gateway::Gateway;
 use textgate_benches::generator::Target;
 use textgate_benches::load::Load;
 use textgate_benches::sink::Sink;
-use textgate_sms::{GatewayId, IdSequence, Kind, MessageId, MessageState, OutcomeClass, PhoneNumber, VsId};
+use textgate_benches::stored::stored_text;
+use textgate_sms::{GatewayId, IdSequence, MessageId, MessageState, OutcomeClass, VsId};
 use textgate_store::{Event, Finished, NewMessage, SqliteOptions, SqliteStore, Store, Transition};
 
 #[derive(Parser)]
@@ -87,7 +88,7 @@ fn fill(path: &Path, messages: u64) -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         for first in (0..messages).step_by(AT_ONCE as usize) {
             let batch: Vec<NewMessage> = (first..(first + AT_ONCE).min(messages))
-                .filter_map(|n| new_message(ids.next(begin_ms + n as i64), n))
+                .filter_map(|n| stored_text(BENCH, ids.next(begin_ms + n as i64), n))
                 .collect();
             let sent = batch.iter().map(|message| sent(message, begin_ms)).collect();
             store.accept(batch).await?;
@@ -96,27 +97,6 @@ fn fill(path: &Path, messages: u64) -> Result<(), Box<dyn Error>> {
         store.close().await
     })?;
     Ok(())
-}
-
-fn new_message(id: MessageId, n: u64) -> Option<NewMessage> {
-    Some(NewMessage {
-        id,
-        vs: BENCH,
-        to: PhoneNumber::from_u64(15_550_000_000 + n % 1_000_000)?,
-        kind: Kind::Text,
-        sealed_text: vec![7; 60],
-        sender: None,
-        flash: None,
-        overwrite: None,
-        reference: None,
-        segments: 1,
-        encoding: "gsm7".into(),
-        due_ms: None,
-        expires_ms: id.accepted_ms() + 86_400_000,
-        idempotency: None,
-        payers: SmallVec::new(),
-        resend_of: None,
-    })
 }
 
 fn sent(message: &NewMessage, at_ms: i64) -> Finished {

@@ -13,9 +13,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use textgate_benches::latencies::Latencies;
-use textgate_sms::{
-    GatewayId, IdSequence, Kind, MessageId, MessageState, OutcomeClass, PhoneNumber, ReceiptState, VsId,
-};
+use textgate_benches::stored::{number, stored_text};
+use textgate_sms::{GatewayId, IdSequence, MessageId, MessageState, OutcomeClass, ReceiptState, VsId};
 use textgate_store::{
     Event, Finished, NewMessage, ReceiptRecord, SqliteOptions, SqliteStore, Store, Transition,
 };
@@ -117,7 +116,7 @@ async fn fill(path: &std::path::Path, messages: u64, now_ms: i64) -> Result<(), 
         let batch: Vec<NewMessage> = (first..(first + AT_ONCE).min(messages))
             .filter_map(|n| {
                 let before_ms = REACH_MS - REACH_MS / messages * n;
-                new_message(ids.next(now_ms - i64::try_from(before_ms).ok()?), n)
+                stored_text(VsId(2), ids.next(now_ms - i64::try_from(before_ms).ok()?), n)
             })
             .collect();
         let sent = batch.iter().zip(first..).map(|(message, n)| sent(message, n)).collect();
@@ -127,34 +126,9 @@ async fn fill(path: &std::path::Path, messages: u64, now_ms: i64) -> Result<(), 
     Ok(store.close().await?)
 }
 
-fn number(n: u64) -> Option<PhoneNumber> {
-    PhoneNumber::from_u64(15_550_000_000 + n % 1_000_000)
-}
-
 /// What the provider calls it: of no order, as providers' ids are.
 fn provider_id(n: u64) -> Box<str> {
     format!("{:016x}", (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).into()
-}
-
-fn new_message(id: MessageId, n: u64) -> Option<NewMessage> {
-    Some(NewMessage {
-        id,
-        vs: VsId(2),
-        to: number(n)?,
-        kind: Kind::Text,
-        sealed_text: vec![7; 60],
-        sender: None,
-        flash: None,
-        overwrite: None,
-        reference: None,
-        segments: 1,
-        encoding: "gsm7".into(),
-        due_ms: None,
-        expires_ms: id.accepted_ms() + 86_400_000,
-        idempotency: None,
-        payers: smallvec::SmallVec::new(),
-        resend_of: None,
-    })
 }
 
 fn sent(message: &NewMessage, n: u64) -> Finished {
