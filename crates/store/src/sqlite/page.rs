@@ -26,7 +26,7 @@ const BY_VS: &str = "SELECT id, number, kind FROM message INDEXED BY message_by_
                      WHERE vs = ?1 AND id < ?2 AND id >= ?3 ORDER BY id DESC";
 /// Those in one of the states that few are in.
 const RARE: &str = "SELECT id, number, kind FROM message INDEXED BY message_rare
-                    WHERE vs = ?1 AND state = ?4 AND state IN (1, 4, 5, 6, 7) AND id < ?2 AND id >= ?3 ORDER BY id DESC";
+                    WHERE vs = ?1 AND state = ?4 AND (state = 1 OR state > 3) AND id < ?2 AND id >= ?3 ORDER BY id DESC";
 /// Those that are on their way, of all virtual servers: they are few, or will soon be.
 const ON_THEIR_WAY: &str = "SELECT id, number, kind, vs FROM message INDEXED BY message_accepted
                             WHERE state = 0 AND id < ?2 AND id >= ?3 ORDER BY id DESC";

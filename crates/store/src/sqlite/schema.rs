@@ -13,6 +13,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_1, then: None },
     Step { sql: STEP_2, then: Some(audit::chain_old) },
     Step { sql: STEP_3, then: None },
+    Step { sql: STEP_4, then: None },
 ];
 
 /// From one version to the next.
@@ -244,6 +245,13 @@ CREATE TABLE figures (
     counts BLOB NOT NULL,
     PRIMARY KEY (resolution, period, vs, is_below, at, gateway)
 ) STRICT, WITHOUT ROWID;
+";
+
+// The same index under a condition that SQLite decides by comparing: IN with more than two values is looked up in a table that is
+// built anew at each insert and update, which cost a message a fifth of its processor time.
+const STEP_4: &str = "
+DROP INDEX message_rare;
+CREATE INDEX message_rare ON message (vs, state, id, number, kind) WHERE state = 1 OR state > 3;
 ";
 
 /// Brings the file at `path` to the newest version, or says why not.

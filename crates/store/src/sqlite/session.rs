@@ -148,3 +148,30 @@ impl<'c> Session<'c> {
         self.told_ms = at_ms;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_statement_that_runs_for_each_message_builds_a_table_of_its_own() {
+        let connection = Connection::open_in_memory().unwrap();
+        super::super::schema::migrate(&connection, std::path::Path::new("memory")).unwrap();
+        let s = Statements::new(&connection).unwrap();
+        let updates = [&s.finish_erased, &s.finish, &s.progress, &s.spend];
+        let searches = [&s.standing, &s.find_receipt_id, &s.find_key, &s.credits];
+        for statement in [&s.insert, &s.add_receipt_id, &s.add_key].into_iter().chain(updates).chain(searches)
+        {
+            let sql = statement.expanded_sql().unwrap();
+            let mut program = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+            let mut steps = program.raw_query();
+            while let Some(step) = steps.next().unwrap() {
+                let operation: String = step.get(1).unwrap();
+                assert!(
+                    !["OpenEphemeral", "OpenAutoindex", "SorterOpen"].contains(&&*operation),
+                    "{operation}: {sql}"
+                );
+            }
+        }
+    }
+}
