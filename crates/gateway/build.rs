@@ -5,8 +5,12 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalogue");
-    println!("cargo::rerun-if-changed={}", folder.display());
+    // Both by where the package is now, not where this script was compiled: a copy of the build's folder must not bring
+    // another copy's files along.
+    let package =
+        env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("CARGO_MANIFEST_DIR is not set"))?;
+    let folder = Path::new(&package).join("../../catalogue");
+    println!("cargo::rerun-if-changed=../../catalogue");
     let mut files = Vec::new();
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();

@@ -37,6 +37,7 @@ fn route(method: &'static str, id: &'static str, handler: MethodRouter<Arc<Api>>
             ProblemType::NotFound,
             ProblemType::RequestTimeout,
             ProblemType::BodyTooLarge,
+            ProblemType::ProviderUnavailable,
             ProblemType::StoreUnavailable,
         ],
         handler,
@@ -65,6 +66,10 @@ async fn receive(State(api): State<Arc<Api>>, request: Request) -> Answer {
         CallbackRefusal::Malformed => {
             ProblemDetails::new(ProblemType::InvalidRequest, "the call is not in the provider's form")
         }
+        CallbackRefusal::NotNow(why) => ProblemDetails::new(
+            ProblemType::ProviderUnavailable,
+            format!("the call cannot be taken now: {why}"),
+        ),
         CallbackRefusal::NotKept(_) => ProblemDetails::new(
             ProblemType::StoreUnavailable,
             "the receipts cannot be kept now; send them again",

@@ -48,6 +48,9 @@ pub enum CallbackError {
     /// It is not in the form the provider documents.
     #[error("the call is not in the provider's form")]
     Malformed,
+    /// Whether it is the provider's cannot be known now, or what it asks for cannot be done now: the provider should call again.
+    #[error("the call cannot be taken now: {0}")]
+    NotNow(String),
 }
 
 /// What is left at a provider.

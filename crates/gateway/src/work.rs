@@ -32,13 +32,14 @@ pub trait Gateway: Send + Sync + 'static {
     /// after the drain. Reconnects by itself; never returns because of a provider's fault, and never panics.
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()>;
 
-    /// Reads a call of the provider to the gateway's receipt address: checks its signature, and says what is in it. Pure.
+    /// Reads a call of the provider to the gateway's receipt address: checks its signature, and says what is in it. Quick, but
+    /// where the signer's certificate has to be fetched or a subscription confirmed: within the gateway's timeout then.
     ///
     /// # Errors
     /// [`CallbackError`]; by default that this gateway takes none.
-    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
+    fn receive<'a>(&'a self, callback: Callback<'a>) -> BoxFuture<'a, Result<Received, CallbackError>> {
         let _ = callback;
-        Err(CallbackError::NotTaken)
+        Box::pin(std::future::ready(Err(CallbackError::NotTaken)))
     }
 
     /// Asks the provider what is left; `None` where it cannot be asked. The error says why, without a secret.

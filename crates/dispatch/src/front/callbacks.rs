@@ -21,6 +21,9 @@ pub enum CallbackRefusal {
     /// It is not in the form the provider documents.
     #[error("the call is not in the provider's form")]
     Malformed,
+    /// Whether it is the provider's cannot be known now, or what it asks for cannot be done now; the provider should call again.
+    #[error("the call cannot be taken now: {0}")]
+    NotNow(String),
     /// What it says cannot be kept now; the provider should call again.
     #[error("the store is not available: {0}")]
     NotKept(String),
@@ -39,11 +42,14 @@ impl Dispatch {
     ) -> Result<CallbackReply, CallbackRefusal> {
         let station = self.engine.called(token).ok_or(CallbackRefusal::Unknown)?;
         let built = station.built();
-        let gateway = built.gateway.as_ref().map_err(|_| CallbackRefusal::Unknown)?;
-        let received = gateway.receive(callback).map_err(|error| match error {
+        let gateway = built.gateway.as_ref().map(Arc::clone).map_err(|_| CallbackRefusal::Unknown)?;
+        // What is read may have to wait for a certificate; other settings need not wait for it.
+        drop(built);
+        let received = gateway.receive(*callback).await.map_err(|error| match error {
             CallbackError::NotTaken => CallbackRefusal::Unknown,
             CallbackError::Forbidden => CallbackRefusal::Forbidden,
             CallbackError::Malformed => CallbackRefusal::Malformed,
+            CallbackError::NotNow(why) => CallbackRefusal::NotNow(why),
         });
         let received = received.inspect_err(|refusal| {
             tracing::warn!(gateway = %station.id, %refusal, "a provider's call was not taken");

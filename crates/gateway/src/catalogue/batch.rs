@@ -1,7 +1,7 @@
 //! Several messages in one request: the check of a file's rule, and what the answer means for each of them.
 
 use super::answer::{Reading, is_success_status};
-use super::check::Wrong;
+use super::check::{Wrong, pointer};
 use super::extract::{Document, Places};
 use super::file::ProviderFile;
 use super::template::{Name, Phase, Word};
@@ -24,7 +24,7 @@ pub(super) fn outcomes(
 ) -> Option<Vec<Outcome>> {
     let rule = file.batch.as_ref()?.get_ref();
     let document = Document::new(&answer.headers, &answer.body);
-    let each = file.answer.each.as_ref()?.get_ref();
+    let each = rule.each.as_ref().or(file.answer.each.as_ref())?.get_ref();
     let items = document.list(each, batch.len() * MOST_ENTRIES);
     let reading = Reading { file, answer, document: &document, is_shared: true };
     let status = answer.status.as_u16();
@@ -83,8 +83,11 @@ pub(super) fn check(file: &ProviderFile) -> Result<(), Wrong> {
     if rule.to.is_some() && rule.id.is_some() {
         return Err((at, "a batch has `to`, `id`, or neither".into()));
     }
-    if file.answer.each.is_none() {
-        return Err((at, "a batch needs answer.each, which says where each message's answer is".into()));
+    match rule.each.as_ref().or(file.answer.each.as_ref()) {
+        Some(each) => pointer(each)?,
+        None => {
+            return Err((at, "a batch needs answer.each, which says where each message's answer is".into()));
+        }
     }
     let mut places = rule.to.iter().chain(&rule.id).chain(&file.answer.id);
     if places.any(Places::any_in_whole_body) || file.answer.success.iter().any(|c| c.at.any_in_whole_body()) {
@@ -93,7 +96,7 @@ pub(super) fn check(file: &ProviderFile) -> Result<(), Wrong> {
             "in a batch, ids and successes are read from each message's entry, not from the body".into(),
         ));
     }
-    let send = file.send.get_ref();
+    let send = rule.request.as_ref().unwrap_or(file.send.get_ref());
     let mut beside: Vec<&Name> = send.url.names().collect();
     for (_, node) in send.query.0.iter().chain(&send.headers.0) {
         node.each_name(&mut |name, _| beside.push(name));
@@ -103,7 +106,7 @@ pub(super) fn check(file: &ProviderFile) -> Result<(), Wrong> {
     {
         return Err((
             rule.list.span().start,
-            "batch.list is a list of one entry in the JSON of `send`".into(),
+            "batch.list is a list of one entry in the JSON of `send`, or of batch.request".into(),
         ));
     }
     let is_of_one = |name: &&&Name| !name.is_in(Phase::Account) && **name != &Name::Word(Word::Callback);

@@ -35,6 +35,11 @@ pub(super) fn check(file: &ProviderFile, fields: &[Field], stem: &str) -> Result
         node(host, 0, Phase::Account, check)?;
     }
     request(file, file.send.get_ref(), file.send.span().start, Phase::Message, check)?;
+    if let Some(batch) = &file.batch
+        && let Some(own) = &batch.get_ref().request
+    {
+        request(file, own, batch.span().start, Phase::Message, check)?;
+    }
     if let Some(balance) = &file.balance {
         request(file, &balance.get_ref().request, balance.span().start, Phase::Account, check)?;
     }
@@ -319,6 +324,12 @@ fn receipt(file: &ProviderFile, check: Check<'_>) -> Result<(), Wrong> {
     if !(200..=599).contains(&rule.answer.status) {
         return Err((at, "receipt.answer.status is an HTTP status".into()));
     }
+    if let Some(envelope) = &rule.envelope {
+        envelope.topic.iter().try_for_each(|topic| node(topic, at, Phase::Account, check))?;
+        if rule.signature.is_some() {
+            return Err((at, "a call is signed by its envelope or by itself; remove one of them".into()));
+        }
+    }
     if let Some(signature) = &rule.signature {
         node(&signature.key, at, Phase::Account, check)?;
         match (&signature.sign, signature.scheme) {
@@ -336,7 +347,7 @@ fn receipt(file: &ProviderFile, check: Check<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn pointer(each: &toml::Spanned<String>) -> Result<(), Wrong> {
+pub(super) fn pointer(each: &toml::Spanned<String>) -> Result<(), Wrong> {
     if each.get_ref().starts_with('/') {
         return Ok(());
     }

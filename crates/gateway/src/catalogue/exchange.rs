@@ -1,6 +1,7 @@
 //! A provider's side of one gateway: requests from its file and the gateway's settings, and what comes back.
 
-use super::file::{Auth, Feature, ProviderFile};
+use super::envelope;
+use super::file::{Auth, EnvelopeRule, Feature, ProviderFile};
 use super::moment::Moment;
 use super::node::{Scalar, Values};
 use super::request;
@@ -87,7 +88,9 @@ impl CatalogueExchange {
             batch.iter().map(|submission| MessageValues::new(self, submission, moment)).collect();
         let Some((first, others)) = all.split_first() else { return Err(unmade("no message".into())) };
         let others: Vec<&dyn Values> = others.iter().map(|values| values as &dyn Values).collect();
-        request::build_for(self, self.file.send.get_ref(), first, &others, token, moment).map_err(unmade)
+        let own = self.file.batch.as_ref().and_then(|rule| rule.get_ref().request.as_ref());
+        let request = own.unwrap_or(self.file.send.get_ref());
+        request::build_for(self, request, first, &others, token, moment).map_err(unmade)
     }
 
     /// The request for the balance at this moment.
@@ -97,10 +100,20 @@ impl CatalogueExchange {
         request::build(self, &balance.get_ref().request, &self.account(moment), token, moment).map_err(unmade)
     }
 
-    /// Reads a call of the provider at this moment.
-    pub fn receive_at(&self, callback: &Callback<'_>, moment: &Moment) -> Result<Received, CallbackError> {
+    /// Reads a call of the provider at this moment, with the certificate that its envelope names.
+    pub fn receive_at(
+        &self,
+        callback: &Callback<'_>,
+        certificate: Option<&[u8]>,
+        moment: &Moment,
+    ) -> Result<Received, CallbackError> {
         let address = self.callback_url.as_deref().unwrap_or_default();
-        receipts::receive(&self.file, &self.account(moment), address, callback)
+        receipts::receive(&self.file, &self.account(moment), address, callback, certificate)
+    }
+
+    /// What the file says of the envelope that calls come in.
+    fn envelope(&self) -> Option<&EnvelopeRule> {
+        self.file.receipt.as_ref()?.get_ref().envelope.as_ref()
     }
 
     /// The request for a token at this moment.
@@ -194,8 +207,34 @@ impl Exchange for CatalogueExchange {
         Ok(Token { text, lasts: Duration::from_secs(seconds.unwrap_or(300)) })
     }
 
-    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
-        self.receive_at(callback, &Moment::now())
+    fn certificate_call(&self, callback: &Callback<'_>) -> Result<Option<Call>, CallbackError> {
+        let Some(rule) = self.envelope() else { return Ok(None) };
+        let url = envelope::certificate_url(rule, &self.account(&Moment::now()), callback)?;
+        request::get(self, url).map(Some).map_err(CallbackError::NotNow)
+    }
+
+    fn certificate(&self, callback: &Callback<'_>, answer: &Answer) -> Result<Vec<u8>, String> {
+        if !answer.status.is_success() {
+            return Err(http::status_outcome(answer.status, &answer.headers).detail.into_owned());
+        }
+        if answer.end != BodyEnd::Whole {
+            return Err("the signer's certificate did not come whole".to_owned());
+        }
+        let certificate = envelope::certificate(callback, &answer.body);
+        certificate.ok_or_else(|| "what was fetched is not the signer's certificate".to_owned())
+    }
+
+    fn receive(
+        &self,
+        callback: &Callback<'_>,
+        certificate: Option<&[u8]>,
+    ) -> Result<Received, CallbackError> {
+        self.receive_at(callback, certificate, &Moment::now())
+    }
+
+    fn confirmation_call(&self, callback: &Callback<'_>) -> Option<Call> {
+        self.envelope()?;
+        request::get(self, envelope::confirmation_url(callback)?).ok()
     }
 
     fn has_balance(&self) -> bool {

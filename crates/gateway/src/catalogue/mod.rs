@@ -9,6 +9,7 @@ mod body;
 mod check;
 mod digest;
 mod documentation;
+mod envelope;
 mod exchange;
 mod extract;
 mod file;
@@ -19,6 +20,7 @@ mod plugin;
 mod receipts;
 mod request;
 mod sigv4;
+mod sns;
 mod template;
 mod values;
 

@@ -5,7 +5,7 @@ use super::extract::{Document, Places};
 use super::file::{ProviderFile, ReceiptRule, ReceiptSignature, Scheme, States};
 use super::node::{Scalar, Values};
 use super::template::{Name, Word};
-use super::{answer, body};
+use super::{answer, body, envelope};
 use crate::{Callback, CallbackError, CallbackReply, Receipt, Received, canonical_id};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
@@ -23,14 +23,26 @@ const MOST_LIST: usize = 65_536;
 /// Most characters of an id, a status or a code.
 const MOST_ID: usize = 256;
 
-/// Reads a call by the file's rules. `settings` knows the gateway's settings; `address` is where the provider calls.
+/// Reads a call by the file's rules. `settings` knows the gateway's settings; `address` is where the provider calls;
+/// `certificate` is the one that its envelope, where it comes in one, is signed with.
 pub(super) fn receive(
     file: &ProviderFile,
     settings: &dyn Values,
     address: &str,
     callback: &Callback<'_>,
+    certificate: Option<&[u8]>,
 ) -> Result<Received, CallbackError> {
     let rule = file.receipt.as_ref().ok_or(CallbackError::NotTaken)?.get_ref();
+    let message = match &rule.envelope {
+        None => None,
+        Some(envelope) => match envelope::open(envelope, settings, callback, certificate)? {
+            Some(message) => Some(message),
+            // It is about the envelopes themselves.
+            None => return Ok(Received { receipts: Vec::new(), reply: reply(rule) }),
+        },
+    };
+    let body = message.as_ref().map_or(callback.body, String::as_bytes);
+    let callback = &Callback { body, ..*callback };
     let document = Document::of_call(callback.headers, callback.body, callback.query);
     let values = CallValues { settings, address, callback, document: &document };
     if let Some(signature) = &rule.signature {
@@ -61,12 +73,16 @@ pub(super) fn receive(
     if receipts.is_empty() && !meant.is_empty() {
         return Err(CallbackError::Malformed);
     }
-    let reply = CallbackReply {
+    Ok(Received { receipts, reply: reply(rule) })
+}
+
+/// What the provider wants to hear.
+fn reply(rule: &ReceiptRule) -> CallbackReply {
+    CallbackReply {
         status: rule.answer.status,
         media_type: rule.answer.media_type.clone(),
         body: rule.answer.body.clone(),
-    };
-    Ok(Received { receipts, reply })
+    }
 }
 
 /// The receipts of one item: one, or where its values are lists, one for each entry.

@@ -10,6 +10,7 @@ use super::sigv4::Signer;
 use super::template::{Name, Part, Template, Word};
 use super::values::{AccountValues, SigningValues};
 use crate::http::{Call, Form, Space};
+use bytes::Bytes;
 use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
@@ -125,15 +126,24 @@ fn url(exchange: &CatalogueExchange, template: &Template, values: &dyn Values) -
     if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
         return Err("its URL is none; check the settings in it".to_owned());
     }
-    if let Some(address) = &exchange.api_address {
-        let changed = url.set_scheme(address.scheme()).is_ok()
-            && url.set_host(address.host_str()).is_ok()
-            && url.set_port(address.port()).is_ok();
-        if !changed {
-            return Err("the API address cannot be used".to_owned());
-        }
-    }
+    relocate(exchange, &mut url)?;
     Ok(url)
+}
+
+/// Moves a URL to the API address, where there is one.
+fn relocate(exchange: &CatalogueExchange, url: &mut Url) -> Result<(), String> {
+    let Some(address) = &exchange.api_address else { return Ok(()) };
+    let changed = url.set_scheme(address.scheme()).is_ok()
+        && url.set_host(address.host_str()).is_ok()
+        && url.set_port(address.port()).is_ok();
+    if changed { Ok(()) } else { Err("the API address cannot be used".to_owned()) }
+}
+
+/// The request that fetches what a call of the provider points to. It has no credentials.
+pub(super) fn get(exchange: &CatalogueExchange, mut url: Url) -> Result<Call, String> {
+    relocate(exchange, &mut url)?;
+    let (headers, body) = (HeaderMap::new(), Bytes::new());
+    Ok(Call { method: reqwest::Method::GET, url, headers, body, signature: None })
 }
 
 /// Whether a value stands where the address does: at the very beginning, or as the host.

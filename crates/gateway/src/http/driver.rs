@@ -1,6 +1,7 @@
 //! The loop of an HTTP gateway: as many requests at once as it has room for, outcomes handed back as they come.
 
 use super::batch::Batches;
+use super::certificates::Certificates;
 use super::client;
 use super::exchange::{Answer, Exchange, MOST_BODY};
 use super::flight::Bounds;
@@ -29,6 +30,7 @@ pub(crate) struct Driver<E> {
     pub(super) proxy_host: Option<String>,
     pub(super) tokens: Tokens,
     pub(super) batches: Batches,
+    pub(super) certificates: Certificates,
     /// What must not be in a quotation of the provider's answer.
     secrets: Zeroizing<Vec<String>>,
     options: Options,
@@ -46,6 +48,7 @@ impl<E: Exchange> Driver<E> {
             proxy_host,
             tokens: Tokens::default(),
             batches: Batches::default(),
+            certificates: Certificates::default(),
             secrets: Zeroizing::new(secrets),
             options,
             client: OnceCell::new(),
@@ -53,7 +56,7 @@ impl<E: Exchange> Driver<E> {
     }
 
     /// The client, made when it is first needed.
-    async fn client(&self) -> Result<&reqwest::Client, BuildError> {
+    pub(super) async fn client(&self) -> Result<&reqwest::Client, BuildError> {
         self.client.get_or_try_init(|| client::connect(&self.options, &self.guard)).await
     }
 
@@ -145,8 +148,8 @@ impl<E: Exchange> Gateway for Driver<E> {
         Box::pin(async move { self.work(&*work, stop).await })
     }
 
-    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
-        self.exchange.receive(callback)
+    fn receive<'a>(&'a self, callback: Callback<'a>) -> BoxFuture<'a, Result<Received, CallbackError>> {
+        Box::pin(async move { self.read_call(&callback).await })
     }
 
     fn balance(self: Arc<Self>) -> Option<BoxFuture<'static, Result<Balance, String>>> {

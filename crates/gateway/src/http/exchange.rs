@@ -59,10 +59,32 @@ pub(crate) trait Exchange: Send + Sync + 'static {
         Err(super::status::outcome(answer.status, &answer.headers))
     }
 
-    /// Reads a call of the provider.
-    fn receive(&self, callback: &Callback<'_>) -> Result<Received, CallbackError> {
+    /// The request for the certificate that this call is signed with, where it has to be fetched before the call can be read.
+    fn certificate_call(&self, callback: &Callback<'_>) -> Result<Option<Call>, CallbackError> {
         let _ = callback;
+        Ok(None)
+    }
+
+    /// The certificate (DER) in the answer, or why there is none.
+    fn certificate(&self, callback: &Callback<'_>, answer: &Answer) -> Result<Vec<u8>, String> {
+        let _ = callback;
+        Err(super::status::outcome(answer.status, &answer.headers).detail.into_owned())
+    }
+
+    /// Reads a call of the provider, with the [certificate](Self::certificate_call) where it needs one.
+    fn receive(
+        &self,
+        callback: &Callback<'_>,
+        certificate: Option<&[u8]>,
+    ) -> Result<Received, CallbackError> {
+        let _ = (callback, certificate);
         Err(CallbackError::NotTaken)
+    }
+
+    /// The request that a call, which was [taken](Self::receive), wants to be made before it is answered.
+    fn confirmation_call(&self, callback: &Callback<'_>) -> Option<Call> {
+        let _ = callback;
+        None
     }
 
     /// Whether the balance can be asked for.

@@ -5,6 +5,7 @@
 //! the network guard, deadlines, and what a broken connection means for a message.
 
 mod batch;
+mod certificates;
 mod client;
 mod date;
 mod driver;

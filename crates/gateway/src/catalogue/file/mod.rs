@@ -10,7 +10,7 @@ mod request;
 pub(crate) use answer::{Answer, ErrorRow, StatusRange};
 pub(crate) use batch::BatchRule;
 pub(crate) use fields::{ChoiceFile, FieldFile, FieldKindFile};
-pub(crate) use receipt::{ReceiptRule, ReceiptSignature, Scheme, States};
+pub(crate) use receipt::{EnvelopeRule, EnvelopeScheme, ReceiptRule, ReceiptSignature, Scheme, States};
 pub(crate) use request::{Auth, Balance, Method, Oauth2, Request, SignatureRule};
 
 use super::node::Node;

@@ -14,6 +14,9 @@ pub(crate) struct ReceiptRule {
     /// How the address is made known to the provider, where it does not come with each message.
     #[serde(default)]
     pub setup: Option<String>,
+    /// What the provider's own words come in, where somebody else carries them: all else is then read in what is inside.
+    #[serde(default)]
+    pub envelope: Option<EnvelopeRule>,
     /// A list of receipts in the JSON; everything below is looked for in each of its entries.
     #[serde(default)]
     pub each: Option<Spanned<String>>,
@@ -102,6 +105,25 @@ pub(crate) enum Scheme {
     JwtHs256,
     /// The key itself.
     Secret,
+}
+
+/// What a provider's words come in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EnvelopeRule {
+    /// Whose it is.
+    pub scheme: EnvelopeScheme,
+    /// The topic that calls have to come from. Where it has no value, any topic of somebody who knows the address.
+    #[serde(default)]
+    pub topic: Option<Node>,
+}
+
+/// Whose envelope it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EnvelopeScheme {
+    /// Amazon SNS: signed with a certificate that is fetched from it, and confirmed before anything else comes.
+    Sns,
 }
 
 /// What the provider wants to hear.

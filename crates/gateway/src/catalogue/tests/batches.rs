@@ -211,6 +211,52 @@ async fn what_stands_elsewhere_in_the_answer_says_nothing_of_a_message() {
     assert_eq!([outcomes[&1].0, outcomes[&2].0, outcomes[&3].0], [Sent, Refused, Refused]);
 }
 
+#[tokio::test]
+async fn several_messages_go_where_they_have_an_address_of_their_own_and_one_where_it_always_went() {
+    let own = "[batch]\nmost = 3\nlist = \"/many\"\neach = \"/done\"\nid = \"/ref\"\n[batch.request]\nmethod = \"POST\"\n\
+               url = \"https://api.example.com/batch\"\n[batch.request.json]\nlisted = true\n\
+               many = [{ ref = \"{id}\", to = \"{to}\", text = \"{text}\" }]\n[answer]\n";
+    let text_of = RIGHT.replacen("[answer]\n", own, 1);
+    let plugin = CataloguePlugin::parse("test.toml", &text_of).unwrap();
+    let mut server = Server::start(|request| {
+        if request.starts_with("POST /send ") {
+            return answer("200 OK", r#"{"id":"alone"}"#);
+        }
+        assert!(
+            request.starts_with("POST /batch ") && request.contains(r#"{"listed":true,"many":[{"ref":"#),
+            "{request}"
+        );
+        // In another order, and one of them not at all.
+        answer("200 OK", r#"{"done":[{"ref":"0000000000003","id":"c"},{"ref":"0000000000001","id":"a"}]}"#)
+    })
+    .await;
+    let settings = json!({"key": "k", "api_address": server.url(""), "connections": 1});
+    let settings = validate(plugin.fields(), &settings).unwrap();
+    let environment = Environment { network: local(), ..Environment::default() };
+    let mut bench = Bench::of(plugin.build(&settings, &environment).unwrap());
+    bench.submit_all((1..=4).map(text).collect());
+    let outcomes = landed(&mut bench, 4).await;
+    assert_eq!(outcomes[&1], (Sent, Some("a".into())));
+    assert_eq!(outcomes[&2], (Uncertain, None));
+    assert_eq!(outcomes[&3], (Sent, Some("c".into())));
+    assert_eq!(outcomes[&4], (Sent, Some("alone".into())));
+    assert!(
+        server.request().await.starts_with("POST /batch ")
+            && server.request().await.starts_with("POST /send ")
+    );
+    for (from, to, reason) in [
+        ("list = \"/many\"", "list = \"/more\"", "batch.request"),
+        ("listed = true", "listed = \"{text}\"", "{text} stands beside"),
+        ("https://api.example.com/batch", "https://{setting.key}/batch", "host"),
+        ("each = \"/done\"\n", "", "answer.each"),
+        ("each = \"/done\"", "each = \"done\"", "place in JSON"),
+    ] {
+        let error = CataloguePlugin::parse("test.toml", &text_of.replacen(from, to, 1)).err();
+        let error = error.unwrap_or_else(|| panic!("{to} was taken"));
+        assert!(error.reason.contains(reason) && error.line.is_some(), "{to}: {error}");
+    }
+}
+
 #[test]
 fn a_batch_that_mixes_messages_up_is_refused_with_its_line() {
     let right = file();

@@ -1,6 +1,7 @@
 //! One test over every file: its requests byte for byte, its answers by their outcomes, its receipts by their states.
 
 use super::cases::{self, AnswerCase, Cases, Expected, ReceiptCase};
+use super::sns;
 use crate::catalogue::exchange::CatalogueExchange;
 use crate::catalogue::file::Feature;
 use crate::catalogue::plugin::CataloguePlugin;
@@ -164,7 +165,7 @@ pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
         let what = format!("{}, {}", plugin.name(), case.name);
         let settings = cases::settings(plugin, cases, &case.settings);
         let exchange = cases::exchange(plugin, &settings, true);
-        let received = receive(&exchange, case);
+        let received = receive(plugin, &exchange, case);
         match &case.refused {
             Some(refused) => {
                 let error = received.err().unwrap_or_else(|| panic!("{what}: it was taken"));
@@ -195,11 +196,18 @@ pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
     }
 }
 
-fn receive(exchange: &CatalogueExchange, case: &ReceiptCase) -> Result<crate::Received, CallbackError> {
+fn receive(
+    plugin: &CataloguePlugin,
+    exchange: &CatalogueExchange,
+    case: &ReceiptCase,
+) -> Result<crate::Received, CallbackError> {
     let headers = header_map(&case.headers);
-    let callback =
-        Callback { method: &case.method, query: &case.query, headers: &headers, body: case.body.as_bytes() };
-    exchange.receive_at(&callback, &cases::moment())
+    // Of what comes in an envelope, the case has what is inside.
+    let wrapped = sns::wants_envelope(plugin).then(|| sns::notification(&case.body));
+    let certificate = wrapped.as_ref().map(|_| sns::certificate());
+    let body = wrapped.as_ref().unwrap_or(&case.body).as_bytes();
+    let callback = Callback { method: &case.method, query: &case.query, headers: &headers, body };
+    exchange.receive_at(&callback, certificate.as_deref(), &cases::moment())
 }
 
 #[test]

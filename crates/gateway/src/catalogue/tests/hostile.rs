@@ -1,6 +1,6 @@
 //! Hostile answers and calls, the same for every provider: never a panic, never a false success, never a number in a detail.
 
-use super::cases;
+use super::{cases, sns};
 use crate::catalogue::template::{Name, Template, Word};
 use crate::http::{Answer, BodyEnd, Exchange as _};
 use crate::{Callback, Plugin as _};
@@ -40,6 +40,17 @@ fn garbage() -> Vec<String> {
         "<!DOCTYPE html><html><body>Please log in</body></html>".to_owned(),
         "\u{0}\u{1}\u{feff}".to_owned(),
         String::new(),
+    ]
+}
+
+/// As long as a call can be: one value, endless values, and a list of what every provider calls a receipt.
+fn huge() -> Vec<String> {
+    const MOST: usize = 1024 * 1024;
+    let receipt = r#"{"id":"1","messageId":"1","MessageSid":"1","status":"DELIVERED","to":"15550100199"},"#;
+    vec![
+        "1".repeat(MOST),
+        "id=1&status=1&".repeat(MOST / 14),
+        format!("[{}{{}}]", receipt.repeat(MOST / receipt.len() - 1)),
     ]
 }
 
@@ -141,24 +152,31 @@ fn no_hostile_answer_to_several_messages_is_a_panic_or_a_false_success_for_one_o
 fn no_hostile_call_is_a_panic_or_too_many_receipts() {
     for (plugin, cases) in cases::all() {
         let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
-        for case in &cases.receipt {
+        // In an envelope, the same is also tried inside a right one.
+        let certificate = sns::wants_envelope(plugin).then(sns::certificate);
+        for (index, case) in cases.receipt.iter().enumerate() {
             let headers = super::conformance::header_map(&case.headers);
-            for text in mutations(&case.body).into_iter().chain(mutations(&case.query)).chain(garbage()) {
-                for (query, body) in
-                    [(text.as_str(), ""), ("", text.as_str()), (text.as_str(), text.as_str())]
-                {
-                    let callback =
-                        Callback { method: &case.method, query, headers: &headers, body: body.as_bytes() };
-                    if let Ok(received) = exchange.receive(&callback) {
-                        assert!(received.receipts.len() <= 1_000, "{}", plugin.name());
-                        for receipt in received.receipts {
-                            assert!(
-                                receipt.candidates.iter().all(|id| id.len() <= 1_024),
-                                "{}",
-                                plugin.name()
-                            );
-                        }
-                    }
+            let receive = |query: &str, body: &str| {
+                let callback =
+                    Callback { method: &case.method, query, headers: &headers, body: body.as_bytes() };
+                let received = exchange.receive(&callback, certificate.as_deref());
+                for receipt in received.iter().flat_map(|received| &received.receipts) {
+                    let is_short = receipt.candidates.iter().all(|id| id.len() <= 1_024);
+                    let has_short_error = receipt.error.as_ref().is_none_or(|error| error.len() <= 64);
+                    assert!(is_short && has_short_error, "{}", plugin.name());
+                }
+                let count = received.map_or(0, |received| received.receipts.len());
+                assert!(count <= 1_000, "{}: {count}", plugin.name());
+            };
+            let mutated = mutations(&case.body).into_iter().chain(mutations(&case.query)).chain(garbage());
+            // Once for each provider: as much as is ever read of a call.
+            let huge = (index == 0).then(huge).into_iter().flatten();
+            for text in mutated.chain(huge) {
+                receive(&text, "");
+                receive("", &text);
+                receive(&text, &text);
+                if certificate.is_some() {
+                    receive("", &sns::notification(&text));
                 }
             }
         }
@@ -193,7 +211,7 @@ fn a_changed_octet_breaks_a_signed_call() {
                 body: changed.as_bytes(),
             };
             assert_eq!(
-                exchange.receive(&callback).err(),
+                exchange.receive(&callback, None).err(),
                 Some(crate::CallbackError::Forbidden),
                 "{}, {}",
                 plugin.name(),

@@ -8,4 +8,6 @@ mod files;
 mod hostile;
 mod preview;
 mod receipts;
+mod slow;
+mod sns;
 mod wire;

@@ -30,7 +30,7 @@ fn receive(
     let mut headers = HeaderMap::new();
     headers.insert(header.0, header.1.parse().unwrap());
     let callback = Callback { method: "POST", query, headers: &headers, body: body.as_bytes() };
-    exchange.receive(&callback).map(|received| received.receipts.len())
+    exchange.receive(&callback, None).map(|received| received.receipts.len())
 }
 
 /// Twilio's published example: https://www.twilio.com/docs/usage/security, "Validating Signatures from Twilio", and the
@@ -129,7 +129,7 @@ fn a_json_web_token_is_checked_with_the_rules_algorithm_and_the_bodys_hash() {
         [(1_300_819_380, true), (1_300_819_439, true), (1_300_819_440, false), (u64::MAX, false)]
     {
         let moment = Moment { unix: Duration::from_secs(now_s), ..Moment::now() };
-        assert_eq!(exchange.receive_at(&callback, &moment).is_ok(), taken, "{now_s}");
+        assert_eq!(exchange.receive_at(&callback, None, &moment).is_ok(), taken, "{now_s}");
     }
 }
 
@@ -153,7 +153,7 @@ fn several_receipts_in_one_value_are_told_apart() {
     let exchange = plugin.exchange(&settings, None).unwrap();
     let received = |query: &str| {
         let callback = Callback { method: "GET", query, headers: &HeaderMap::new(), body: b"" };
-        exchange.receive(&callback).map(|received| received.receipts)
+        exchange.receive(&callback, None).map(|received| received.receipts)
     };
     let receipts = received("MsgId=a,b,,c&status=404,403,404,1&to=15550100199&code=,7,,").unwrap();
     let shown: Vec<String> = receipts
