@@ -16,6 +16,7 @@ mod credits;
 mod events;
 mod export;
 mod figures;
+mod keys;
 mod messages;
 mod openapi;
 mod operations;

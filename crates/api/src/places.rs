@@ -98,6 +98,19 @@ impl Place {
         move || Busy::new(Arc::clone(&seat))
     }
 
+    /// Ends once nothing was asked for so long, from now on. A request that is being answered is not waited for.
+    pub(crate) async fn idle_for(&self, time: Duration) {
+        let mut until = Instant::now() + time;
+        loop {
+            tokio::time::sleep_until(until).await;
+            let active = self.seat.active_at() + time;
+            if active <= Instant::now() || self.seat.is_busy() {
+                return;
+            }
+            until = active;
+        }
+    }
+
     /// Ends when this connection is to leave, because others wait and it does nothing.
     pub(crate) async fn must_leave(&self) {
         loop {

@@ -98,5 +98,6 @@ pub(crate) fn public() -> Vec<Route> {
 pub(crate) fn control() -> Vec<Route> {
     let mut routes = crate::control::routes();
     routes.extend(crate::audit::control_routes());
+    routes.extend(crate::keys::control_routes());
     routes
 }

@@ -1,9 +1,11 @@
 //! The accept loop: HTTP/1.1 on TCP or a Unix socket, with a bound on everything that a peer can make large or slow.
 
-use crate::places::Places;
+use crate::places::{Place, Places};
 use crate::stall::StallBound;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -31,6 +33,10 @@ pub struct HttpLimits {
     pub headers: usize,
     /// Most connections at once; further ones wait to be accepted until one ends, or one that is idle makes room.
     pub connections: usize,
+    /// How long new connections are still taken after a stop, so that whoever chooses between nodes has seen that this one leaves.
+    pub leave: Duration,
+    /// How long after that a connection may still begin a request: one that was on its way when the stop came is answered.
+    pub linger: Duration,
 }
 
 impl Default for HttpLimits {
@@ -41,11 +47,14 @@ impl Default for HttpLimits {
             header_bytes: 16 << 10,
             headers: 64,
             connections: 4_096,
+            leave: Duration::ZERO,
+            linger: Duration::from_millis(500),
         }
     }
 }
 
-/// Serves TCP connections until `stop`; then no new ones, and those there are may finish their requests within `drain`.
+/// Serves TCP connections until `stop`, and for [`HttpLimits::leave`] after it. From the stop on every answer says that its connection
+/// closes; a connection that has been idle for [`HttpLimits::linger`] is closed, and all else may finish within `drain`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -118,14 +127,18 @@ async fn accept_all<L: Listener>(
     let places = Places::new(limits.connections);
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
+    let mut left = pin!(async {
+        stop.cancelled().await;
+        tokio::time::sleep(limits.leave).await;
+    });
     loop {
         // First a place, then a connection: what finds none waits in the kernel's queue, and costs nothing here.
         let place = tokio::select! {
-            () = stop.cancelled() => break,
+            () = &mut left => break,
             place = places.take() => place,
         };
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            () = &mut left => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
@@ -137,20 +150,27 @@ async fn accept_all<L: Listener>(
         };
         let io = TokioIo::new(StallBound::new(stream, limits.stall_time));
         let (service, requests) = (TowerToHyperService::new(router.clone()), place.requests());
+        let stopping = stop.clone();
         let service = service_fn(move |mut request: http::Request<Incoming>| {
             // The console limits sign-ins by address.
             if let Some(peer) = peer {
                 request.extensions_mut().insert(ConnectInfo(peer));
             }
-            let (busy, answer) = (requests(), service.call(request));
+            let (busy, answer, stopping) = (requests(), service.call(request), stopping.clone());
             async move {
-                let answer = answer.await;
+                let mut answer = answer.await;
+                // RFC 9112 §9.6: whoever is told so does not send another request after it.
+                if let Ok(answer) = &mut answer
+                    && stopping.is_cancelled()
+                {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 drop(busy);
                 answer
             }
         });
         let connection = http.serve_connection(io, service);
-        let (stop, abort) = (stop.clone(), abort.clone());
+        let (stop, abort, linger) = (stop.clone(), abort.clone(), limits.linger);
         connections.spawn(async move {
             let mut connection = pin!(connection);
             // A peer that breaks off or talks nonsense is its own affair; hyper has answered what can be answered.
@@ -158,13 +178,14 @@ async fn accept_all<L: Listener>(
                 _ = connection.as_mut() => {}
                 // Broken off: it has asked for nothing, and others wait.
                 () = place.must_leave() => {}
-                () = stop.cancelled() => {
+                () = idle_after(&stop, &place, linger) => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         _ = connection => {}
                         () = abort.cancelled() => {}
                     }
                 }
+                () = abort.cancelled() => {}
             }
             drop(place);
         });
@@ -180,6 +201,12 @@ async fn accept_all<L: Listener>(
         abort.cancel();
         connections.wait().await;
     }
+}
+
+/// Ends when a connection has begun no request for `linger` after the stop.
+async fn idle_after(stop: &CancellationToken, place: &Place, linger: Duration) {
+    stop.cancelled().await;
+    place.idle_for(linger).await;
 }
 
 /// After an accept that failed: a peer that was gone already is nothing, but without a free file descriptor the next

@@ -265,6 +265,51 @@ async fn a_stop_lets_requests_finish_and_closes_what_is_idle() {
 }
 
 #[tokio::test]
+async fn after_a_stop_what_comes_on_an_open_connection_is_answered_and_told_to_close() {
+    let limits = HttpLimits { linger: PATIENCE, ..HttpLimits::default() };
+    let server = plain(limits).await;
+    let (mut used, mut fresh) = (server.connect().await, server.connect().await);
+    used.write_all(GET.as_bytes()).await.unwrap();
+    until(&mut used, "hello").await;
+    // Accepted, and nothing said yet.
+    let mut late = server.connect().await;
+    late.write_all(&GET.as_bytes()[..9]).await.unwrap();
+    until_accepted(&server).await;
+    server.stop.cancel();
+    late.write_all(&GET.as_bytes()[9..]).await.unwrap();
+    used.write_all(GET.as_bytes()).await.unwrap();
+    fresh.write_all(GET.as_bytes()).await.unwrap();
+    for stream in [&mut late, &mut used, &mut fresh] {
+        let answer = until_closed(stream).await;
+        assert!(answer.ends_with("hello") && answer.contains("connection: close"), "{answer:?}");
+    }
+    // Nobody is waited for any more.
+    server.finished().await;
+}
+
+/// Until every connection that was made before is accepted: they are in order.
+async fn until_accepted(server: &Served) {
+    assert!(server.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn a_server_that_leaves_serves_new_connections_until_it_has_left() {
+    let limits = HttpLimits { leave: 3 * PATIENCE, linger: Duration::from_secs(2), ..HttpLimits::default() };
+    let server = plain(limits).await;
+    let mut idle = server.connect().await;
+    until_accepted(&server).await;
+    server.stop.cancel();
+    // What is idle goes all the same.
+    assert_eq!(until_closed(&mut idle).await, "");
+    for _ in 0..3 {
+        let answer = server.ask(GET.as_bytes()).await;
+        assert!(answer.ends_with("hello") && answer.contains("connection: close"), "{answer:?}");
+    }
+    assert!(!server.task.is_finished());
+    server.task.abort();
+}
+
+#[tokio::test]
 async fn a_stop_ends_within_its_bound_even_if_a_request_does_not() {
     let (server, begun, _never) = held(Duration::from_millis(50)).await;
     let mut busy = server.connect().await;

@@ -56,6 +56,7 @@ impl Engine {
         let mut news = Vec::with_capacity(requests.len());
         let mut prepared = Vec::with_capacity(requests.len());
         let mut answers: Vec<Option<Refusal>> = Vec::with_capacity(requests.len());
+        let held = self.sealer.hold();
         {
             let view = self.view.load();
             let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
@@ -75,6 +76,7 @@ impl Engine {
         } else {
             // Queued by the call: what overtakes its commit is recorded after it all the same.
             let mut commit = self.store.accept(news);
+            drop(held);
             match (&mut commit).now_or_never() {
                 // Too much waits, or it is closed: nothing is queued, so nothing may overtake it.
                 Some(refused) => refused,

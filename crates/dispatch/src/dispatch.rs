@@ -18,7 +18,7 @@ pub(crate) const TEST_TEXT: &str = "This is a test message from textgate.";
 pub struct Parts {
     /// Where messages survive.
     pub store: Arc<dyn Store>,
-    /// The key file's key.
+    /// The key file's keys.
     pub sealer: Sealer,
     /// Kinds of gateways.
     pub plugins: Plugins,
@@ -71,6 +71,11 @@ pub enum StartError {
         "the gateway settings in the store cannot be decrypted: the key file is not the one they were written with; restore it from your backup"
     )]
     WrongKey,
+    /// The key file lacks a key.
+    #[error(
+        "what is in the store is sealed under key {0}, which is not in the key file: restore the key file that belongs to this store, or to this backup of it"
+    )]
+    NoSuchKey(u16),
 }
 
 /// The engine. Cheap to clone; all clones are one.
@@ -108,9 +113,15 @@ impl Dispatch {
         self.engine.stop().await;
     }
 
+    /// From now on [`ready`](Self::ready) says no, so that load balancers choose another node; what comes all the same is accepted
+    /// until [`shutdown`](Self::shutdown).
+    pub fn leave(&self) {
+        self.engine.leave();
+    }
+
     /// Whether messages are accepted now; the reason if not. For `/readyz`.
     pub fn ready(&self) -> Result<(), String> {
-        if self.engine.is_stopping() {
+        if self.engine.is_leaving() || self.engine.is_stopping() {
             return Err("the server is stopping".to_owned());
         }
         self.engine.store.health().map_err(|error| error.to_string())

@@ -6,6 +6,7 @@ use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
 use crate::retention;
+use crate::rotation::Rotation;
 use crate::runners::Runners;
 use crate::station::Station;
 use crate::view::View;
@@ -18,7 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use textgate_gateway::{Environment, Plugins};
 use textgate_sms::{GatewayId, IdSequence, Kind, MessageId, VsId};
-use textgate_store::{Change, Credits, Directory, GatewayRecord, Purpose, Sealer, Store, StoreError};
+use textgate_store::{
+    Change, Credits, Directory, GatewayRecord, Purpose, SealError, Sealer, Store, StoreError,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,6 +45,8 @@ pub(crate) struct Engine {
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
+    /// A change of the key that seals.
+    pub(crate) rotation: Mutex<Rotation>,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -49,6 +54,8 @@ pub(crate) struct Engine {
     is_running: AtomicBool,
     /// Cancelled when nothing more is accepted.
     stopping: CancellationToken,
+    /// Whether whoever chooses between nodes should choose another: about to stop.
+    is_leaving: AtomicBool,
     /// Cancelled when answers that would go on for ever are to end: then, or before.
     ending: CancellationToken,
     tasks: TaskTracker,
@@ -77,10 +84,12 @@ impl Engine {
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
+            rotation: Mutex::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
             stopping: CancellationToken::new(),
+            is_leaving: AtomicBool::new(false),
             ending: CancellationToken::new(),
             tasks: TaskTracker::new(),
             changing: Arc::default(),
@@ -92,7 +101,7 @@ impl Engine {
     }
 
     /// Starts the gateways, and goes on with what is unfinished.
-    pub(crate) async fn run(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(crate) async fn run(self: &Arc<Self>) -> Result<(), StartError> {
         self.is_running.store(true, Ordering::Release);
         self.recover().await?;
         self.runners.follow(self, &self.view.load());
@@ -125,6 +134,16 @@ impl Engine {
     /// Cancelled when answers that would go on for ever are to end.
     pub(crate) fn ending(&self) -> &CancellationToken {
         &self.ending
+    }
+
+    /// From now on it is not ready, and accepts all the same.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether it is about to stop.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Acquire)
     }
 
     /// Whether nothing more is accepted.
@@ -206,15 +225,34 @@ impl Engine {
         let change = self.tasks.spawn(async move {
             let _one_at_a_time = turn;
             let directory = engine.store.change(actor, engine.clock.now_ms(), changes).await?;
-            let stations =
-                engine.stations(&directory).map_err(|error| DirectoryError::Conflict(error.to_string()))?;
-            let view = Arc::new(View::new(directory, stations));
-            let before = engine.view.swap(Arc::clone(&view));
-            engine.follow(&before, &view);
-            Ok(view)
+            engine.take_in(directory)
         });
         let interrupted = |_| DirectoryError::StoreUnavailable("the change was interrupted".into());
         change.await.map_err(interrupted)?
+    }
+
+    /// Puts the directory as it is on disk in force.
+    fn take_in(self: &Arc<Self>, directory: Directory) -> Result<Arc<View>, DirectoryError> {
+        let stations =
+            self.stations(&directory).map_err(|error| DirectoryError::Conflict(error.to_string()))?;
+        let view = Arc::new(View::new(directory, stations));
+        let before = self.view.swap(Arc::clone(&view));
+        self.follow(&before, &view);
+        Ok(view)
+    }
+
+    /// A turn to change the directory: nothing else changes until it is dropped.
+    pub(crate) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.changing).lock_owned().await
+    }
+
+    /// Reads the directory anew, within a turn: it was changed otherwise than by [`change`](Self::change).
+    pub(crate) async fn read_directory(
+        self: &Arc<Self>,
+        _turn: &OwnedMutexGuard<()>,
+    ) -> Result<(), DirectoryError> {
+        let directory = self.store.directory().await?;
+        self.take_in(directory).map(drop)
     }
 
     /// Brings what runs in line with a new snapshot.
@@ -253,7 +291,10 @@ impl Engine {
     fn build(&self, record: &GatewayRecord, before: Option<&Built>) -> Result<Built, StartError> {
         let owner = u64::from(record.id.0);
         let sealed = &record.sealed_settings;
-        let plain = self.sealer.unseal(Purpose::Settings, owner, sealed).map_err(|_| StartError::WrongKey)?;
+        let plain = self.sealer.unseal(Purpose::Settings, owner, sealed).map_err(|error| match error {
+            SealError::NoSuchKey(key) => StartError::NoSuchKey(key),
+            _ => StartError::WrongKey,
+        })?;
         let settings = serde_json::from_slice(&plain).map_err(|_| StartError::WrongKey)?;
         let (name, plugin) = (record.name.clone(), record.plugin.clone());
         if let Some(before) = before

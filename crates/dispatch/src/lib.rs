@@ -24,6 +24,7 @@ mod metrics;
 mod people;
 mod recovery;
 mod retention;
+mod rotation;
 mod runners;
 #[cfg(test)]
 mod simulation;
@@ -42,5 +43,6 @@ pub use front::{
 };
 pub use metrics::Metrics;
 pub use people::*;
+pub use rotation::{KeyUse, KeyView, RotationView};
 pub use watching::{Watch, Watched};
 pub use words::*;

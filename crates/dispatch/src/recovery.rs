@@ -1,19 +1,20 @@
 //! What a start finds in the store: messages without an outcome, which are sent again, and scheduled ones.
 
+use crate::StartError;
 use crate::accept::overwrite;
 use crate::engine::Engine;
 use std::sync::Arc;
 use std::time::Duration;
 use textgate_gateway::{Routing, Submission};
 use textgate_sms::{MessageId, OutcomeClass};
-use textgate_store::{Event, Purpose, StoreError, StoredMessage, Transition};
+use textgate_store::{Event, Purpose, StoredMessage, Transition, key_of};
 
 /// How many are read at once.
 const PAGE: usize = 2_000;
 
 impl Engine {
     /// Puts everything that is not finished back on its way.
-    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), StartError> {
         let mut found = 0_u64;
         let mut after = MessageId::from_u64(0);
         loop {
@@ -21,6 +22,11 @@ impl Engine {
             let Some(last) = page.last() else { break };
             after = last.id;
             found += page.len() as u64;
+            // Without its key a text would be lost, and its message failed: that is for a person to put right first.
+            let keys = page.iter().filter_map(|message| message.sealed_text.as_deref().and_then(key_of));
+            if let Some(key) = keys.into_iter().find(|key| !self.sealer.has(*key)) {
+                return Err(StartError::NoSuchKey(key));
+            }
             page.into_iter().for_each(|message| self.resume(message));
         }
         let mut scheduled = 0_u64;

@@ -82,6 +82,7 @@ impl Work for StationWork {
             "from": inbound.from, "to": inbound.to, "text": inbound.text, "part": inbound.part,
         });
         let owner = u64::from(self.station.id.0);
+        let _held = self.engine.sealer.hold();
         let record = InboundRecord {
             gateway: self.station.id,
             at_ms: self.engine.clock.now_ms(),

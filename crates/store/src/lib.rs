@@ -8,8 +8,10 @@ mod directory;
 mod error;
 mod events;
 mod figures;
+mod keys;
 mod message;
 mod seal;
+mod sealed;
 mod sqlite;
 mod store;
 mod user;
@@ -21,11 +23,13 @@ pub use directory::{
 };
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
+pub use keys::{KeyFile, Keys, KeysError, MOST_KEYS, Octets, SealingKey};
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,
 };
-pub use seal::{Purpose, SealError, Sealer};
+pub use seal::{Held, Purpose, SealError, Sealer, Superseded, key_of};
+pub use sealed::{Resealed, Sealed, SealedPage, SealedPlace};
 pub use sqlite::{Observer, SqliteOptions, SqliteStore};
 pub use store::{Answer, CommitStats, Store};
 pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};

@@ -13,7 +13,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 /// is ready with `Ok`.
 ///
 /// **An operation that writes is queued when its method is called**, not when the future is polled: order of calls is order of
-/// writing, and a future that is dropped changes nothing about what is written. (`prune` and `erase_texts`, which work in steps, and
+/// writing, and a future that is dropped changes nothing about what is written. (`prune`, `erase_texts` and `reseal`, which work in steps, and
 /// operations that only read begin when polled.)
 pub trait Store: Send + Sync + 'static {
     /// Accepts messages, each on its own: charges all its payers, or refuses it. Answers in order. Many callers'
@@ -116,6 +116,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Erases texts of finished messages that ended before this. Answers how many.
     fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize>;
+
+    /// What is sealed under another key than this one, in the order of places, after this place: at most `limit`, and of a bounded
+    /// number of entries that are looked at.
+    fn sealed(&self, not_under: u16, after: SealedPlace, limit: usize) -> Answer<'_, SealedPage>;
+
+    /// Puts what was sealed anew in the place of what it was, where that is still there: what was changed or erased meanwhile
+    /// stays so. Answers how many were put.
+    fn reseal(&self, resealed: Vec<Resealed>) -> Answer<'_, usize>;
 
     /// Writes a complete copy to a new file while everything goes on.
     fn backup(&self, to: PathBuf) -> Answer<'_, ()>;

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Make, list and revoke API keys
     Key(Key),
+    /// Show the keys of the key file, and change the one that seals
+    Keys(Keys),
     /// Make, list, reset and remove users of the console
     User(User),
     /// Show who did what, and verify the log of it
@@ -61,6 +63,9 @@ pub(crate) enum Command {
     Check,
     /// Run a provider's side, for trial: an SMSC, an HTTP provider or a modem
     Simulate(Simulate),
+    /// Print the manual page (roff)
+    #[command(hide = true)]
+    Man,
 }
 
 /// Which server, and for which virtual server.
@@ -348,6 +353,34 @@ impl KeyRole {
     }
 }
 
+/// `keys`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+With a server running on the data directory it goes through that one, while messages flow; otherwise into the store.
+These are the keys that seal what is in the store; API keys are made with `textgate key`.
+
+Example:
+  textgate keys rotate")]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+/// What to do with the key file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List its keys
+    List,
+    /// Add a key that waits: for several nodes on one store, which all get the file before one of them seals with it
+    Add,
+    /// Take up a new key, seal everything in the store anew under it, and drop the old one; goes on where it broke off
+    Rotate {
+        /// Keep the old key: other nodes still seal under it
+        #[arg(long)]
+        keep_old: bool,
+    },
+}
+
 /// `plugins`.
 #[derive(Debug, Args)]
 pub(crate) struct Plugins {
@@ -487,6 +520,7 @@ mod tests {
             "settings",
             "test",
             "key",
+            "keys",
             "user",
             "audit",
             "plugins",
@@ -518,6 +552,9 @@ mod tests {
             "textgate key create app --role send --rate 5",
             "textgate key list",
             "textgate key revoke app",
+            "textgate keys list",
+            "textgate keys add",
+            "textgate keys rotate --keep-old",
             "textgate user add ada --vs acme --role operator --password-stdin",
             "textgate user list --json",
             "textgate user reset ada",

@@ -88,6 +88,7 @@ pub(crate) struct Bounds {
     history_days: u32,
     text_days: u32,
     drain_s: u64,
+    leave_s: u64,
     connections: usize,
 }
 
@@ -142,6 +143,7 @@ impl Default for Bounds {
             history_days: limits.history_days,
             text_days: limits.text_days,
             drain_s: limits.drain.as_secs(),
+            leave_s: 0,
             connections: 4_096,
         }
     }
@@ -253,6 +255,7 @@ impl Bounds {
             }
             Self { text_days, .. } if *text_days > 36_500 => wrong("text_days", "between 0 and 36500"),
             Self { drain_s, .. } if *drain_s > 600 => wrong("drain_s", "between 0 and 600"),
+            Self { leave_s, .. } if *leave_s > 600 => wrong("leave_s", "between 0 and 600"),
             Self { connections, .. } if !(1..=1_000_000).contains(connections) => {
                 wrong("connections", "between 1 and 1000000")
             }
@@ -274,6 +277,11 @@ impl Bounds {
     /// How long what is under way may take on shutdown.
     pub(crate) fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_s)
+    }
+
+    /// How long requests are still taken after the first signal to stop, while `/readyz` says no.
+    pub(crate) fn leave(&self) -> Duration {
+        Duration::from_secs(self.leave_s)
     }
 
     /// Most connections to the API at once.

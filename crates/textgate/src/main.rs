@@ -16,6 +16,7 @@ mod oidc;
 mod output;
 mod rooms;
 mod server;
+mod service;
 mod signals;
 
 use clap::Parser;

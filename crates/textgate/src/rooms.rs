@@ -50,7 +50,7 @@ fn pin_notes(config: &Config, sealer: &Sealer) -> Result<PinNotes, Failure> {
 
 fn not_started(error: StartError) -> Failure {
     match error {
-        StartError::WrongKey => Failure::configuration(error),
+        StartError::WrongKey | StartError::NoSuchKey(_) => Failure::configuration(error),
         StartError::Store(_) => Failure::failed(error),
     }
 }

@@ -22,22 +22,27 @@ pub(crate) struct Server {
     address: SocketAddr,
     dispatch: Dispatch,
     stop: CancellationToken,
-    listeners: [JoinHandle<()>; 2],
+    listeners: Vec<JoinHandle<()>>,
     drain: Duration,
+    leave: Duration,
     _socket: ControlSocket,
 }
 
 impl Server {
-    /// Opens the store, starts the engine, and listens.
-    pub(crate) async fn start(config: &Config) -> Result<Self, Failure> {
+    /// Opens the store, starts the engine, and listens: on the sockets that the service manager holds, or on one of its own.
+    pub(crate) async fn start(config: &Config, held: Vec<std::net::TcpListener>) -> Result<Self, Failure> {
         // The address first: when it is taken, nothing was started and nothing sent.
-        let tcp = TcpListener::bind(config.listen).await.map_err(|error| {
-            Failure::failed(format_args!(
-                "cannot listen on {}: {error}; choose another address with [http] listen or TEXTGATE_HTTP_LISTEN",
-                config.listen
-            ))
-        })?;
-        let address = tcp.local_addr().map_err(Failure::failed)?;
+        let sockets = match held.is_empty() {
+            true => vec![listen(config.listen).await?],
+            false => held
+                .into_iter()
+                .map(|socket| TcpListener::from_std(socket).map_err(Failure::failed))
+                .collect::<Result<_, _>>()?,
+        };
+        let address = match sockets.first() {
+            Some(socket) => socket.local_addr().map_err(Failure::failed)?,
+            None => config.listen,
+        };
         let dispatch = rooms::start(config, config.limits()).await?;
         let (control, socket) = match control_socket::listen(&config.control_socket()) {
             Ok(listening) => listening,
@@ -61,18 +66,16 @@ impl Server {
             let options = ConsoleOptions { proxies: config.proxies.clone(), oidc };
             public = public.merge(textgate_console::router(dispatch.clone(), options));
         }
-        let bounds = HttpLimits { connections: config.bounds.connections(), ..HttpLimits::default() };
-        let listeners = [
-            tokio::spawn(serve(tcp, public, bounds, stop.clone(), drain)),
-            tokio::spawn(serve_unix(
-                control,
-                control_router(dispatch.clone()),
-                HttpLimits::default(),
-                stop.clone(),
-                drain,
-            )),
-        ];
-        Ok(Self { address, dispatch, stop, listeners, drain, _socket: socket })
+        let leave = config.bounds.leave();
+        let bounds = HttpLimits { connections: config.bounds.connections(), leave, ..HttpLimits::default() };
+        let mut listeners: Vec<_> = sockets
+            .into_iter()
+            .map(|tcp| tokio::spawn(serve(tcp, public.clone(), bounds.clone(), stop.clone(), drain)))
+            .collect();
+        let bounds = HttpLimits { leave, ..HttpLimits::default() };
+        let control_routes = control_router(dispatch.clone());
+        listeners.push(tokio::spawn(serve_unix(control, control_routes, bounds, stop.clone(), drain)));
+        Ok(Self { address, dispatch, stop, listeners, drain, leave, _socket: socket })
     }
 
     /// Where the API listens.
@@ -85,18 +88,28 @@ impl Server {
         &self.dispatch
     }
 
-    /// Stops accepting, lets requests and windows finish, records, and closes the store. Answers whether all of it ended
-    /// within the bound.
+    /// Is not ready any more, takes requests for a while if so configured, then stops accepting, lets requests and windows finish,
+    /// records, and closes the store. Answers whether all of it ended within the bound.
     pub(crate) async fn shutdown(self) -> bool {
+        self.dispatch.leave();
         self.stop.cancel();
-        self.dispatch.end_watches();
         let all = async {
+            tokio::time::sleep(self.leave).await;
+            self.dispatch.end_watches();
             for listener in self.listeners {
                 // Only a panic could be told here, and was logged.
                 let _ = listener.await;
             }
             self.dispatch.shutdown().await;
         };
-        tokio::time::timeout(2 * self.drain + CLOSING, all).await.is_ok()
+        tokio::time::timeout(self.leave + 2 * self.drain + CLOSING, all).await.is_ok()
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format_args!(
+            "cannot listen on {address}: {error}; choose another address with [http] listen or TEXTGATE_HTTP_LISTEN"
+        ))
+    })
 }

@@ -134,6 +134,8 @@ impl Dispatch {
         let codes = totp::recovery_codes()?;
         let sealer = &self.engine.sealer;
         let hashes = codes.iter().map(|code| totp::recovery_hash(sealer, person.user, code)).collect();
+        // Sealed before its turn to change has come.
+        let held = sealer.hold();
         let sealed = sealer.seal(Purpose::Totp, u64::from(person.user), secret.octets());
         self.change_self(person, |user| {
             if user.sealed_totp.is_some() {
@@ -143,6 +145,7 @@ impl Dispatch {
             Ok(())
         })
         .await?;
+        drop(held);
         // The code was shown to whoever looked on: it signs nobody in.
         self.engine.store.use_totp_step(person.user, step).await?;
         if let Some(live) = self.engine.accounts.sessions.lock().get_mut(&person.session) {

@@ -25,6 +25,7 @@ mod receipts;
 mod record;
 mod retention;
 mod schema;
+mod sealed;
 mod session;
 mod sign_ins;
 mod standing;
@@ -358,6 +359,23 @@ impl Store for SqliteStore {
                 move |connection: &Connection| retention::with_text(connection, finished_before_ms, limit);
             let with_text = self.read(find).await?;
             self.in_chunks(with_text, |session, input| retention::erase(session, input)).await
+        })
+    }
+
+    fn sealed(&self, not_under: u16, after: SealedPlace, limit: usize) -> Answer<'_, SealedPage> {
+        self.read(move |connection| sealed::page(connection, not_under, after, limit))
+    }
+
+    fn reseal(&self, resealed: Vec<Resealed>) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let mut put = 0;
+            for chunk in resealed.chunks(retention::CHUNK) {
+                let work = |session: &mut session::Session<'_>, input: &Vec<Resealed>| {
+                    sealed::reseal(session, input)
+                };
+                put += self.write(chunk.to_vec(), Urgency::Lingers, chunk.len(), false, None, work).await?;
+            }
+            Ok(put)
         })
     }
 

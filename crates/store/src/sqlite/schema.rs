@@ -333,6 +333,8 @@ mod tests {
             "SELECT entry FROM audit_scope WHERE vs = 1 AND entry < 9 ORDER BY entry DESC LIMIT 9",
             "SELECT id FROM session WHERE user = 1 ORDER BY began_ms LIMIT 9",
             "SELECT id FROM user WHERE name = 'X' COLLATE NOCASE",
+            "SELECT id, id, text FROM message WHERE id > 1 ORDER BY id LIMIT 9",
+            "SELECT id FROM inbound WHERE id > 1 ORDER BY id LIMIT 9",
         ]
         .into_iter()
         .chain(figures::SEARCHES)

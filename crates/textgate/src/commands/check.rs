@@ -15,6 +15,14 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
     };
     let is_new = !config.database().exists();
     let is_keyed = config.key_file.exists();
+    let sealer = (is_keyed || !is_new).then(|| key_file::sealer(&config.key_file, false));
+    let keys = match &sealer {
+        None => " (made at the first start)".to_owned(),
+        Some(Ok(sealer)) if sealer.keys().iter().count() > 1 => {
+            format!(" ({} keys)", sealer.keys().iter().count())
+        }
+        Some(_) => String::new(),
+    };
     let lines = [
         ("data_dir", config.data_dir.display().to_string()),
         (
@@ -25,14 +33,7 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
                 if is_new { " (made at the first start)" } else { "" }
             ),
         ),
-        (
-            "key_file",
-            format!(
-                "{}{}",
-                config.key_file.display(),
-                if is_keyed { "" } else { " (made at the first start)" }
-            ),
-        ),
+        ("key_file", format!("{}{keys}", config.key_file.display())),
         ("http.listen", config.listen.to_string()),
         (
             "http.public_url",
@@ -66,9 +67,7 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         output.line(format_args!("{name:<15} {value}"))?;
     }
     rooms::plugins(config)?;
-    if is_keyed || !is_new {
-        key_file::sealer(&config.key_file, false)?;
-    }
+    sealer.transpose()?;
     let is_running = client::is_running(&config.control_socket()).await?;
     output.line(format_args!("{:<15} {}", "server", if is_running { "running" } else { "not running" }))?;
     output.line(output.tone(Tone::Good, "the configuration is right"))?;

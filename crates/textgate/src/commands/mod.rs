@@ -6,6 +6,8 @@ mod backup;
 mod check;
 mod demo;
 mod key;
+mod keys;
+mod man;
 mod message;
 mod modem;
 mod place;
@@ -35,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
+        Command::Keys(args) => keys::run(&config()?, &args.command, output).await,
         Command::User(args) => user::run(&config()?, &args.command, output).await,
         Command::Audit(args) => audit::run(&config()?, &args.command, output).await,
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
@@ -42,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
         Command::Check => check::run(&config()?, output).await,
         Command::Demo(args) => demo::run(&args, output).await,
+        Command::Man => man::run(output),
         Command::Simulate(args) => simulate::run(args.command, output).await,
     }
 }

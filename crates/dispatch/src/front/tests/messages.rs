@@ -9,9 +9,17 @@ const AT_MS: i64 = 1_800_000_000_000;
 
 impl Bench {
     /// A message that was accepted, and not more.
-    async fn message(&self, vs: VsId, step: u64, due_ms: Option<i64>) -> MessageId {
+    pub(super) async fn message(&self, vs: VsId, step: u64, due_ms: Option<i64>) -> MessageId {
+        let message = self.new_message(vs, step, due_ms);
+        let id = message.id;
+        self.dispatch.engine.store.accept(vec![message]).await.unwrap();
+        id
+    }
+
+    /// One that may be accepted.
+    pub(super) fn new_message(&self, vs: VsId, step: u64, due_ms: Option<i64>) -> NewMessage {
         let id = MessageId::from_u64(MessageId::first_at(AT_MS).as_u64() + step);
-        let message = NewMessage {
+        NewMessage {
             id,
             vs,
             to: PhoneNumber::parse("15550100100").unwrap(),
@@ -28,9 +36,7 @@ impl Bench {
             idempotency: None,
             payers: smallvec![],
             resend_of: None,
-        };
-        self.dispatch.engine.store.accept(vec![message]).await.unwrap();
-        id
+        }
     }
 
     async fn record(&self, finished: Finished) {

@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 use textgate_store::{AuditFilter, Role};
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 fn from() -> IpAddr {
     IpAddr::from([192, 0, 2, 1])
 }
 
-fn sign_in(name: &str, password: &str, code: Option<&str>) -> SignIn {
+pub(super) fn sign_in(name: &str, password: &str, code: Option<&str>) -> SignIn {
     SignIn { name: name.into(), password: password.into(), code: code.map(str::to_owned), from: from() }
 }
 
@@ -26,12 +26,12 @@ impl Bench {
         Self { dispatch: Dispatch { engine: engine.unwrap() }, folder }
     }
 
-    async fn user(&self, vs: VsId, name: &str, role: UserRole) -> u32 {
+    pub(super) async fn user(&self, vs: VsId, name: &str, role: UserRole) -> u32 {
         let input = UserInput { name: name.into(), role, password: Some(PASSWORD.into()) };
         self.dispatch.add_user("test", vs, input).await.unwrap().user.id
     }
 
-    async fn signed_in(&self, name: &str) -> SignedIn {
+    pub(super) async fn signed_in(&self, name: &str) -> SignedIn {
         self.dispatch.sign_in(sign_in(name, PASSWORD, None)).await.unwrap()
     }
 
@@ -39,13 +39,13 @@ impl Bench {
         self.dispatch.sign_in(sign_in(name, password, code)).await.err().unwrap()
     }
 
-    async fn told(&self) -> Vec<(String, String)> {
+    pub(super) async fn told(&self) -> Vec<(String, String)> {
         let page = self.dispatch.audit(VsId::ROOT, AuditFilter::default(), None, 100).await.unwrap();
         page.entries.into_iter().map(|entry| (entry.actor, entry.action)).collect()
     }
 
     /// The code that an app with this secret shows now.
-    fn code(&self, offer: &TotpOffer, steps_later: i64) -> String {
+    pub(super) fn code(&self, offer: &TotpOffer, steps_later: i64) -> String {
         let bits = offer.secret.bytes().fold(String::new(), |bits, c| {
             let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == c).unwrap();
             bits + &format!("{value:05b}")

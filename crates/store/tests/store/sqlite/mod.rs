@@ -122,6 +122,11 @@ keeps! {
         receipt_ids_and_early_receipts_go_when_their_time_is_past
         texts_of_messages_that_ended_before_are_erased
         inbound_messages_are_taken;
+    sealing:
+        what_is_sealed_under_other_keys_is_found_page_by_page
+        what_is_sealed_anew_is_there_after_reopening
+        what_changed_meanwhile_is_not_put_back
+        many_are_gone_through_in_bounded_steps;
     files:
         a_backup_opens_as_a_store_of_one_moment
         a_backup_overwrites_nothing

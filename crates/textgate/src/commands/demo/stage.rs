@@ -55,7 +55,7 @@ impl Stage {
         let device = dir.path().join("modem");
         let options = ModemOptions { handset, ..ModemOptions::on_pty(&device) };
         let modem = Modem::start(options).await.map_err(simulator)?;
-        let server = Server::start(&config(dir.path().join("data"), &device)?).await?;
+        let server = Server::start(&config(dir.path().join("data"), &device)?, Vec::new()).await?;
         let happenings = server.dispatch().subscribe();
         let manifest = manifest(smsc.address(), provider.address(), &device)?;
         let applied = server

@@ -59,9 +59,14 @@ impl Server {
 
     /// The same by a command of the test's own, which becomes the server.
     pub async fn serve_by(&mut self, mut command: Command) {
+        command.stdin(Stdio::null());
+        self.serve_with_stdin(command).await;
+    }
+
+    /// The same, where standard input is the test's.
+    pub async fn serve_with_stdin(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it runs already");
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         self.child = Some(child);
         let (log, (tell, told)) = (Arc::clone(&self.log), tokio::sync::oneshot::channel());
