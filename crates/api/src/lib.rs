@@ -19,6 +19,7 @@ mod figures;
 mod messages;
 mod openapi;
 mod operations;
+mod otp;
 mod places;
 mod problem;
 mod rate;

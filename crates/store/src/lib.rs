@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod figures;
 mod message;
+mod passcode;
 mod seal;
 mod sqlite;
 mod store;
@@ -17,13 +18,17 @@ mod user;
 pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 pub use directory::{
     Allocation, ApiKeyRecord, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey, NewGateway,
-    Role, SmsSettings, VirtualServer,
+    OtpTemplate, Role, SmsSettings, VirtualServer,
 };
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,
+};
+pub use passcode::{
+    Again, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,
+    PasscodeRecord, PasscodeStep,
 };
 pub use seal::{Purpose, SealError, Sealer};
 pub use sqlite::{Observer, SqliteOptions, SqliteStore};

@@ -2,6 +2,7 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use ring::hmac;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,6 +34,7 @@ pub enum SealError {
 pub struct Sealer {
     ciphers: [XChaCha20Poly1305; 4],
     mac: [u8; 32],
+    passcodes: hmac::Key,
     prefix: [u8; 16],
     counter: AtomicU64,
 }
@@ -51,6 +53,7 @@ impl Sealer {
                 cipher("textgate totp 1"),
             ],
             mac: derive(master, "textgate request 1"),
+            passcodes: hmac::Key::new(hmac::HMAC_SHA256, &derive(master, "textgate passcode 1")),
             prefix,
             counter: AtomicU64::new(0),
         })
@@ -89,6 +92,20 @@ impl Sealer {
         digest.copy_from_slice(&hash.finalize()[..16]);
         digest
     }
+
+    /// HMAC-SHA-256 (RFC 2104) of these parts under a key that serves passcodes alone: what a passcode's code follows from, and
+    /// what stands for a code in the store.
+    pub fn passcode_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = hmac::Context::with_key(&self.passcodes);
+        for part in parts {
+            // Each with its length, so that no two lists of parts are the same octets.
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let mut octets = [0; 32];
+        octets.copy_from_slice(mac.sign().as_ref());
+        octets
+    }
 }
 
 fn derive(master: &[u8; 32], label: &str) -> [u8; 32] {
@@ -126,5 +143,13 @@ mod tests {
         assert_eq!(a.digest(&[b"ab", b"c"]), a.digest(&[b"ab", b"c"]));
         assert_ne!(a.digest(&[b"ab", b"c"]), a.digest(&[b"a", b"bc"]));
         assert_ne!(a.digest(&[b"x"]), b.digest(&[b"x"]));
+    }
+
+    #[test]
+    fn what_stands_for_a_code_depends_on_key_and_parts() {
+        let (a, b) = (Sealer::new(&[1; 32]).unwrap(), Sealer::new(&[2; 32]).unwrap());
+        assert_eq!(a.passcode_mac(&[b"ab", b"c"]), a.passcode_mac(&[b"ab", b"c"]));
+        assert_ne!(a.passcode_mac(&[b"ab", b"c"]), a.passcode_mac(&[b"a", b"bc"]));
+        assert_ne!(a.passcode_mac(&[b"x"]), b.passcode_mac(&[b"x"]));
     }
 }

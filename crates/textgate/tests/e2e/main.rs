@@ -17,6 +17,7 @@ mod interop;
 mod modem;
 mod network;
 mod observe;
+mod otp;
 mod overload;
 mod pace;
 mod people;

@@ -28,6 +28,7 @@ impl Bench {
             idempotency: None,
             payers: smallvec![],
             resend_of: None,
+            passcode: None,
         };
         self.dispatch.engine.store.accept(vec![message]).await.unwrap();
         id
