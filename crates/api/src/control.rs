@@ -46,6 +46,16 @@ static MANIFEST_SERVER: Object = Object {
         optional("sms_settings", Shape::Object(&SETTINGS_INPUT), "The SMS settings."),
         optional("api_key", Shape::List(&Shape::Object(&MANIFEST_KEY), 100_000), "API keys."),
         optional("user", Shape::List(&Shape::Object(&MANIFEST_USER), 100_000), "Users."),
+        optional(
+            "otp_settings",
+            Shape::Object(&crate::otp::SETTINGS_INPUT),
+            "The passcode service's settings, as a whole.",
+        ),
+        optional(
+            "otp_template",
+            Shape::List(&Shape::Object(&crate::otp::TEMPLATE_INPUT), 500),
+            "Templates of passcodes' texts.",
+        ),
     ],
 };
 

@@ -20,6 +20,7 @@ mod keys;
 mod messages;
 mod openapi;
 mod operations;
+mod otp;
 mod places;
 mod problem;
 mod rate;

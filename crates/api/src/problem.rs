@@ -66,7 +66,9 @@ problem_types! {
     NotCancellable = "not-cancellable" CONFLICT "The message can no longer be cancelled"
         "A gateway has taken the message already, or its way has ended.",
     NotResendable = "not-resendable" CONFLICT "The message cannot be sent again"
-        "It is still on its way, it is a one-time passcode, or its text has been erased. Send a new message.",
+        "It is still on its way, it is a one-time passcode, or its text has been erased. Send a new message. A passcode made by POST /v1/otp is sent again by its own resend, while it is pending and as often as its settings allow.",
+    PasscodeNotPending = "passcode-not-pending" CONFLICT "The passcode is not pending any more"
+        "It was approved, it has expired, too many wrong codes were given, or it was cancelled; the detail says which. Make a new one.",
     NotConfigured = "not-configured" CONFLICT "No SMS gateway is configured"
         "Neither this virtual server nor one above it has a gateway for this message. Select Custom in the SMS settings and add a gateway.",
     BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large"
@@ -77,6 +79,8 @@ problem_types! {
         "An Idempotency-Key stands for one request. Use a new key for a new message, and the same key only to repeat the same request.",
     RateLimited = "rate-limited" TOO_MANY_REQUESTS "Too many requests"
         "This API key has a limit of requests a second. Repeat the request after the seconds in Retry-After.",
+    ResendTooSoon = "resend-too-soon" TOO_MANY_REQUESTS "The passcode was sent a moment ago"
+        "Each resend of a passcode has a pause before it, which grows. Repeat the request after the seconds in Retry-After.",
     ProviderUnavailable = "provider-unavailable" BAD_GATEWAY "The provider gave no answer of use"
         "A gateway's provider was asked and did not answer, or refused. The detail says why; correct the gateway's settings, or repeat the request later.",
     Busy = "busy" SERVICE_UNAVAILABLE "Too much is waiting"
@@ -227,6 +231,7 @@ impl From<Refusal> for ProblemDetails {
             Refusal::NoCredits { .. } => ProblemType::NoCredits,
             Refusal::NotConfigured => ProblemType::NotConfigured,
             Refusal::IdempotencyConflict => ProblemType::IdempotencyConflict,
+            Refusal::NotAgain => ProblemType::NotResendable,
             Refusal::Busy => ProblemType::Busy,
             Refusal::StoreUnavailable => ProblemType::StoreUnavailable,
             Refusal::Stopping => ProblemType::Stopping,

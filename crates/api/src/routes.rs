@@ -80,6 +80,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::batch::routes());
     routes.extend(crate::export::routes());
     routes.extend(crate::events::routes());
+    routes.extend(crate::otp::routes());
     routes.extend(crate::figures::routes());
     routes.extend(crate::settings::routes());
     routes.extend(crate::trial::routes());

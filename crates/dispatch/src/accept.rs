@@ -1,6 +1,7 @@
 //! How a message comes in: checked, priced, on disk, and on its way.
 
 use crate::engine::Engine;
+use crate::flow;
 use crate::view::{Route, View};
 use crate::words::{Refusal, Request, Taken, What};
 use futures_util::FutureExt as _;
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use textgate_gateway::{Overwrite, Plan, Problem, Routing, Submission};
-use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
-use textgate_store::{Accepted, Idempotency, NewMessage, Purpose, StoreError};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
+use textgate_store::{Accepted, Idempotency, NewMessage, PasscodeStep, Purpose, StoreError};
 
 /// Longest text, in octets of UTF-8: more than 255 segments of any alphabet hold.
 const LONGEST_TEXT: usize = 64 << 10;
@@ -25,6 +26,25 @@ const NOW_MS: i64 = 50;
 const LONGEST_SENDER: usize = 21;
 /// Longest reference and Idempotency-Key, in characters.
 const LONGEST_REFERENCE: usize = 255;
+
+/// A message that carries a passcode's code, and what is written in its transaction.
+pub(crate) struct Order {
+    /// The message's id, as the code is bound to it.
+    pub(crate) id: MessageId,
+    pub(crate) request: Request,
+    pub(crate) step: PasscodeStep,
+    pub(crate) idempotency: Option<Idempotency>,
+    /// A gateway that is passed over where another one takes messages.
+    pub(crate) avoid: Option<GatewayId>,
+}
+
+/// What comes with a request that carries a passcode's code.
+struct Beside {
+    id: MessageId,
+    step: PasscodeStep,
+    idempotency: Option<Idempotency>,
+    avoid: Option<GatewayId>,
+}
 
 /// A message that is checked and waits for the disk.
 struct Prepared {
@@ -49,10 +69,28 @@ impl Engine {
         requests: Vec<Request>,
     ) -> CarriedThrough<Vec<Result<Taken, Refusal>>> {
         let engine = Arc::clone(self);
+        let requests = requests.into_iter().map(|request| (request, None));
         CarriedThrough::new(async move { engine.accept_all(vs, requests).await })
     }
 
-    async fn accept_all(self: &Arc<Self>, vs: VsId, requests: Vec<Request>) -> Vec<Result<Taken, Refusal>> {
+    /// The same for messages that carry passcodes' codes. The caller carries it through.
+    pub(crate) async fn accept_orders(
+        self: &Arc<Self>,
+        vs: VsId,
+        orders: Vec<Order>,
+    ) -> Vec<Result<Taken, Refusal>> {
+        let orders = orders.into_iter().map(|order| {
+            let Order { id, request, step, idempotency, avoid } = order;
+            (request, Some(Box::new(Beside { id, step, idempotency, avoid })))
+        });
+        self.accept_all(vs, orders).await
+    }
+
+    async fn accept_all(
+        self: &Arc<Self>,
+        vs: VsId,
+        requests: impl ExactSizeIterator<Item = (Request, Option<Box<Beside>>)>,
+    ) -> Vec<Result<Taken, Refusal>> {
         let mut news = Vec::with_capacity(requests.len());
         let mut prepared = Vec::with_capacity(requests.len());
         let mut answers: Vec<Option<Refusal>> = Vec::with_capacity(requests.len());
@@ -60,8 +98,8 @@ impl Engine {
         {
             let view = self.view.load();
             let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
-            for request in requests {
-                match self.prepare(&view, vs, request, now, now_ms) {
+            for (request, beside) in requests {
+                match self.prepare(&view, vs, request, beside, now, now_ms) {
                     Ok((new, message)) => {
                         news.push(new);
                         prepared.push(message);
@@ -96,6 +134,7 @@ impl Engine {
             None => match (prepared.next(), &mut stored) {
                 (Some(message), Ok(stored)) => self.accepted(message, stored.next()),
                 (Some(message), Err(refused)) => {
+                    self.watches.forget(message.id);
                     // What is answered with 503 must not leave later: on its way already, it is called back while that can be.
                     match message.submission.or_else(|| self.withdraw(message.id)) {
                         Some(_) => self.dropped(1),
@@ -131,6 +170,7 @@ impl Engine {
         view: &View,
         vs: VsId,
         request: Request,
+        beside: Option<Box<Beside>>,
         now: Instant,
         now_ms: i64,
     ) -> Result<(NewMessage, Prepared), Refusal> {
@@ -144,9 +184,14 @@ impl Engine {
         if !self.take_place(kind) {
             return Err(Refusal::Busy);
         }
-        let id = self.next_id(now_ms);
+        let (id, passcode, idempotency, avoid) = match beside.map(|beside| *beside) {
+            Some(Beside { id, step, idempotency, avoid }) => (id, Some(Box::new(step)), idempotency, avoid),
+            None => {
+                let key = request.idempotency_key.as_deref();
+                (self.next_id(now_ms), None, key.map(|key| self.idempotency(vs, key, &request)), None)
+            }
+        };
         let expires_ms = checked.due_ms.unwrap_or(now_ms) + i64::from(checked.validity_s) * 1000;
-        let idempotency = request.idempotency_key.as_deref().map(|key| self.idempotency(vs, key, &request));
         let sender: Option<Box<str>> = request.sender.filter(|s| !s.is_empty()).map(String::into_boxed_str);
         let new = NewMessage {
             id,
@@ -165,8 +210,12 @@ impl Engine {
             idempotency,
             payers: route.payers.clone(),
             resend_of: request.resend_of,
+            passcode,
         };
-        let submission = Box::new(Submission {
+        if let Some(step) = &new.passcode {
+            self.watch(&new, step, now, now_ms);
+        }
+        let mut submission = Box::new(Submission {
             id,
             to: checked.to,
             kind,
@@ -179,10 +228,15 @@ impl Engine {
             is_test: request.is_test,
             routing: Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms),
         });
+        if let Some(gateway) = avoid {
+            flow::pass_over(route, &mut submission, gateway);
+        }
+        let may_be_refused = matches!(new.passcode.as_deref(), Some(PasscodeStep::Again(_)));
         let may_overlap = kind == Kind::Otp
             && new.payers.is_empty()
             && new.idempotency.is_none()
-            && checked.due_ms.is_none();
+            && checked.due_ms.is_none()
+            && !may_be_refused;
         let (due_ms, payers) = (checked.due_ms, new.payers.clone());
         Ok((new, Prepared { id, vs, kind, plan, due_ms, payers, may_overlap, submission: Some(submission) }))
     }
@@ -211,6 +265,7 @@ impl Engine {
                 Ok(Taken { id, state, segments: plan.segments, encoding, is_duplicate: false })
             }
             other => {
+                self.watches.forget(id);
                 // What overlapped its commit cannot be refused by it.
                 if submission.is_some() {
                     self.dropped(1);
@@ -220,6 +275,7 @@ impl Engine {
                         Ok(Taken { id, state, segments, encoding, is_duplicate: true })
                     }
                     Some(Accepted::IdempotencyConflict) => Err(Refusal::IdempotencyConflict),
+                    Some(Accepted::NotAgain) => Err(Refusal::NotAgain),
                     Some(Accepted::NoCredits { remaining, .. }) => {
                         Err(Refusal::NoCredits { needed: plan.segments, remaining })
                     }
@@ -247,8 +303,12 @@ impl Engine {
             &request.send_at_ms.unwrap_or(i64::MIN).to_be_bytes(),
             &request.resend_of.map_or(0, MessageId::as_u64).to_be_bytes(),
         ]);
-        let key = self.sealer.digest(&[b"idempotency", &vs.0.to_be_bytes(), key.as_bytes()]);
-        Idempotency { key, request: request_digest }
+        Idempotency { key: self.idempotency_key(vs, key), request: request_digest }
+    }
+
+    /// What stands for an Idempotency-Key of this virtual server: one key is for one request, whatever it asks for.
+    pub(crate) fn idempotency_key(&self, vs: VsId, key: &str) -> [u8; 16] {
+        self.sealer.digest(&[b"idempotency", &vs.0.to_be_bytes(), key.as_bytes()])
     }
 }
 
@@ -312,7 +372,7 @@ pub(crate) fn problem_of_text(text: &str) -> Option<String> {
 }
 
 /// What the message costs: as the first gateway that can send it would.
-fn plan(route: &Route, text: &str) -> Result<Plan, Refusal> {
+pub(crate) fn plan(route: &Route, text: &str) -> Result<Plan, Refusal> {
     let mut refused = None;
     for station in &route.stations {
         match &station.built().gateway {
@@ -378,7 +438,7 @@ impl<T: Send + 'static> Drop for CarriedThrough<T> {
 /// The id of a message for people and logs.
 impl Engine {
     /// The next message id.
-    fn next_id(&self, now_ms: i64) -> MessageId {
+    pub(crate) fn next_id(&self, now_ms: i64) -> MessageId {
         self.ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next(now_ms)
     }
 }

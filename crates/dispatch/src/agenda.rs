@@ -27,7 +27,7 @@ pub(crate) struct Agenda {
 
 #[derive(Default)]
 struct Entries {
-    /// Messages that wait for another round, and gateways whose lanes are to be looked at.
+    /// Messages that wait for another round, gateways whose lanes are to be looked at, and messages whose receipts are waited for.
     timed: BTreeMap<(Instant, u64), Entry>,
     /// Makes entries of one instant distinct.
     sequence: u64,
@@ -38,6 +38,7 @@ struct Entries {
 enum Entry {
     Retry(Box<Submission>),
     Look(GatewayId),
+    Watch(MessageId),
 }
 
 /// What is due now.
@@ -45,6 +46,7 @@ enum Entry {
 struct Due {
     retries: Vec<Box<Submission>>,
     looks: BTreeSet<GatewayId>,
+    watches: Vec<MessageId>,
     releases: Vec<(i64, MessageId)>,
 }
 
@@ -57,6 +59,11 @@ impl Agenda {
     /// Looks at this gateway's lanes at `at`.
     pub(crate) fn look(&self, at: Instant, gateway: GatewayId) {
         self.add(at, Entry::Look(gateway));
+    }
+
+    /// Looks at `at` whether the receipt of this message, which carries a passcode, has come.
+    pub(crate) fn watch(&self, at: Instant, id: MessageId) {
+        self.add(at, Entry::Watch(id));
     }
 
     /// Releases this message at `due_ms` (Unix time).
@@ -87,7 +94,7 @@ impl Agenda {
         let entries = self.lock();
         let retry = |entry: &Entry| match entry {
             Entry::Retry(submission) => Some(submission.id),
-            Entry::Look(_) => None,
+            Entry::Look(_) | Entry::Watch(_) => None,
         };
         let retries = entries.timed.values().filter_map(retry).collect();
         (retries, entries.scheduled.iter().map(|(_, id)| *id).collect())
@@ -115,6 +122,7 @@ impl Agenda {
             match first.remove() {
                 Entry::Retry(submission) => due.retries.push(submission),
                 Entry::Look(gateway) => drop(due.looks.insert(gateway)),
+                Entry::Watch(id) => due.watches.push(id),
             }
         }
         while due.releases.len() < RELEASED_AT_ONCE
@@ -148,6 +156,9 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
         }
         for gateway in due.looks {
             engine.look(gateway);
+        }
+        if !stop.is_cancelled() {
+            due.watches.into_iter().for_each(|id| engine.look_after(id));
         }
         if !due.releases.is_empty() && !stop.is_cancelled() {
             release(&engine, due.releases, &stop).await;

@@ -5,6 +5,7 @@ use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
+use crate::otp::Watches;
 use crate::retention;
 use crate::rotation::Rotation;
 use crate::runners::Runners;
@@ -43,6 +44,7 @@ pub(crate) struct Engine {
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) counters: Counters,
     pub(crate) agenda: Agenda,
+    pub(crate) watches: Watches,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
     /// A change of the key that seals.
@@ -82,6 +84,7 @@ impl Engine {
             watchers: Arc::default(),
             counters: Counters::default(),
             agenda: Agenda::default(),
+            watches: Watches::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
             rotation: Mutex::default(),
@@ -103,6 +106,7 @@ impl Engine {
     /// Starts the gateways, and goes on with what is unfinished.
     pub(crate) async fn run(self: &Arc<Self>) -> Result<(), StartError> {
         self.is_running.store(true, Ordering::Release);
+        self.watch_again().await?;
         self.recover().await?;
         self.runners.follow(self, &self.view.load());
         self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
@@ -129,6 +133,11 @@ impl Engine {
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store was not closed in order; what it could not write is found unfinished by the next start");
         }
+    }
+
+    /// Lets this go on by itself; a stop waits for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Cancelled when answers that would go on for ever are to end.

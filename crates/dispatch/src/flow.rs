@@ -311,6 +311,12 @@ impl Engine {
         transition.erase_text = submission.kind == Kind::Otp || self.limits.text_days == 0;
         transition.refund = transition.to != MessageState::Sent && submission.routing.segments_sent == 0;
         self.count_settled(submission, &transition);
+        if submission.kind == Kind::Otp {
+            match transition.to {
+                MessageState::Sent => self.await_receipt(submission),
+                _ => self.watches.forget(submission.id),
+            }
+        }
         transition
     }
 
@@ -381,6 +387,13 @@ fn renew(route: &Route, submission: &mut Submission) {
     if routing.order != route.order {
         (routing.order, routing.tried, routing.asked) = (route.order, 0, 0);
     }
+}
+
+/// Passes over this gateway in the message's first round, where it has it: another one goes first.
+pub(crate) fn pass_over(route: &Route, submission: &mut Submission, gateway: GatewayId) {
+    renew(route, submission);
+    let at = route.stations.iter().position(|station| station.id == gateway);
+    submission.routing.tried |= at.map_or(0, bit);
 }
 
 /// Notes that the gateway a message is with has had its chance in this round.

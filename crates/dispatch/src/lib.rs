@@ -21,6 +21,7 @@ mod flow_tests;
 mod front;
 mod lanes;
 mod metrics;
+mod otp;
 mod people;
 mod recovery;
 mod retention;
@@ -42,6 +43,10 @@ pub use front::{
     Series, SeriesStep,
 };
 pub use metrics::Metrics;
+pub use otp::{
+    CheckView, CodeAlphabet, OtpApp, OtpSettings, OtpSettingsView, PasscodeRefusal, PasscodeRequest,
+    PasscodeSent, PasscodeView, PasscodesPage, PreviewRequest, ShippedView, TemplateView, TextPreview,
+};
 pub use people::*;
 pub use rotation::{KeyUse, KeyView, RotationView};
 pub use watching::{Watch, Watched};

@@ -2,6 +2,7 @@
 //!
 //! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
 
+use crate::otp::PasscodeMeters;
 use crate::people::SignInRefusal;
 use crate::station::Station;
 use crate::view::View;
@@ -40,6 +41,7 @@ pub struct Metrics {
     pub(crate) receipts: Counter,
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
+    pub(crate) passcodes: PasscodeMeters,
     sign_ins: [Counter; SIGN_INS.len()],
     commit: Histogram,
     commit_operations: Histogram,
@@ -89,6 +91,7 @@ impl Default for Metrics {
             "Receipts that belong to no message (yet); they are kept for a while",
         );
         let inbound = counter("inbound_messages", "Messages that phones sent");
+        let passcodes = PasscodeMeters::register(&mut registry);
         let commit = latency();
         registry.register_with_unit(
             "store_commit",
@@ -113,6 +116,7 @@ impl Default for Metrics {
             receipts,
             receipts_unmatched,
             inbound,
+            passcodes,
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
             commit,
             commit_operations,

@@ -1,6 +1,7 @@
 //! The directory as dispatch reads it: one immutable snapshot, swapped whole at each change, so that the way of a message
 //! takes no lock and meets no half-made change.
 
+use crate::otp::OtpConfig;
 use crate::station::Station;
 use crate::words::{Caller, Mode, OnUncertain};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub(crate) struct View {
     callers: HashMap<[u8; 32], Caller>,
     /// By name in lower case: where it stands in the directory.
     users: HashMap<String, usize>,
+    /// The passcode service where nothing is set.
+    usual_otp: Arc<OtpConfig>,
     /// Every gateway that is configured, always in the same order: what happens to all of them happens in an order that repeats.
     pub(crate) stations: BTreeMap<GatewayId, Arc<Station>>,
 }
@@ -42,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     /// Its own gateways, primary first (kept also in mode Default, where they are not used).
     pub(crate) gateways: Vec<GatewayId>,
+    /// The passcode service as it is set here.
+    pub(crate) otp: Arc<OtpConfig>,
     /// Where its messages leave; `None` where no gateway is configured for it or above it.
     pub(crate) route: Option<Arc<Route>>,
 }
@@ -134,6 +139,7 @@ impl View {
                 path,
                 settings: Settings::default(),
                 gateways: Vec::new(),
+                otp: Arc::clone(&view.usual_otp),
                 route: None,
             };
             view.servers.insert(record.id, server);
@@ -141,6 +147,11 @@ impl View {
         for (vs, settings) in &directory.sms_settings {
             if let Some(server) = view.servers.get_mut(vs) {
                 server.settings = Settings::from_record(settings);
+            }
+        }
+        for (vs, config) in OtpConfig::all(&directory) {
+            if let Some(server) = view.servers.get_mut(&vs) {
+                server.otp = Arc::new(config);
             }
         }
         let mut gateways: Vec<_> = directory.gateways.iter().collect();
@@ -188,6 +199,11 @@ impl View {
     /// Where this virtual server's messages leave.
     pub(crate) fn route(&self, vs: VsId) -> Option<&Arc<Route>> {
         self.servers.get(&vs)?.route.as_ref()
+    }
+
+    /// The passcode service as this virtual server has it set.
+    pub(crate) fn otp(&self, vs: VsId) -> &OtpConfig {
+        self.servers.get(&vs).map_or(&self.usual_otp, |server| &server.otp)
     }
 
     /// The virtual server of this path; slashes at its ends do not matter.

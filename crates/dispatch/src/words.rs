@@ -1,5 +1,6 @@
 //! What callers hand in and get back: plain types that serialise to the API's JSON.
 
+use crate::otp::OtpSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Instant;
@@ -75,6 +76,9 @@ pub enum Refusal {
     /// The Idempotency-Key belongs to a different request.
     #[error("this Idempotency-Key was used for a different request; use a new key for a new message")]
     IdempotencyConflict,
+    /// The passcode that it carries may not be sent again by now.
+    #[error("the passcode may not be sent again by now; look at how it stands")]
+    NotAgain,
     /// Too much is waiting already.
     #[error("too many messages are waiting; try again in a moment")]
     Busy,
@@ -468,6 +472,24 @@ pub struct ManifestServer {
     /// Users.
     #[serde(default)]
     pub user: Vec<ManifestUser>,
+    /// The passcode service's settings, as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otp_settings: Option<OtpSettings>,
+    /// Templates of passcodes' texts.
+    #[serde(default)]
+    pub otp_template: Vec<ManifestTemplate>,
+}
+
+/// One template of a [`Manifest`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestTemplate {
+    /// For which purpose.
+    pub purpose: String,
+    /// In which language.
+    pub locale: String,
+    /// The text, with its variables.
+    pub text: String,
 }
 
 /// One user of a [`Manifest`]: without a password, which it sets by a link.

@@ -139,6 +139,7 @@ impl Engine {
     pub(crate) fn matched(&self, matched: &Matched) {
         if let Some(state) = matched.changed_to {
             self.count_matched(matched);
+            self.hear_receipt(matched);
             self.came_to(matched.id, matched.vs, state);
         }
     }

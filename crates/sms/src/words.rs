@@ -122,6 +122,22 @@ named! {
     }
 }
 
+named! {
+    /// Where a one-time passcode stands. All but the first are final.
+    PasscodeState {
+        /// It can be checked.
+        Pending = 0 "pending",
+        /// The right code was given, once and in time.
+        Approved = 1 "approved",
+        /// Its time ended first.
+        Expired = 2 "expired",
+        /// As many wrong codes were given as it allows.
+        TooManyAttempts = 3 "too_many_attempts",
+        /// It was cancelled on request.
+        Cancelled = 4 "cancelled",
+    }
+}
+
 /// A virtual server's number; 1 is the root, which belongs to the service provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

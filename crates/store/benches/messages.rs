@@ -41,6 +41,7 @@ fn message(n: u64) -> NewMessage {
         idempotency: None,
         payers: smallvec![VsId(2)],
         resend_of: None,
+        passcode: None,
     }
 }
 

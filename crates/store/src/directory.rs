@@ -25,6 +25,10 @@ pub struct Directory {
     pub api_keys: Vec<ApiKeyRecord>,
     /// All users, by number.
     pub users: Vec<UserRecord>,
+    /// Settings of the passcode service, of those that have any; what they hold is dispatch's.
+    pub otp_settings: Vec<(VsId, serde_json::Value)>,
+    /// Templates of passcodes' texts, by virtual server, purpose and locale.
+    pub otp_templates: Vec<OtpTemplate>,
 }
 
 /// One tenant.
@@ -68,6 +72,19 @@ pub struct GatewayRecord {
     pub plugin: String,
     /// Its settings, sealed.
     pub sealed_settings: Vec<u8>,
+}
+
+/// A template of passcodes' texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtpTemplate {
+    /// Whose it is.
+    pub vs: VsId,
+    /// For which purpose.
+    pub purpose: String,
+    /// In which language, as a tag (`de`, `pt-BR`).
+    pub locale: String,
+    /// The text, with its variables.
+    pub text: String,
 }
 
 /// What an API key may do.
@@ -118,7 +135,7 @@ pub enum Change {
         /// The new name.
         name: String,
     },
-    /// Removes a virtual server without children: its settings, gateways, keys and users. Messages stay until pruned.
+    /// Removes a virtual server without children: its settings, gateways, templates, keys and users. Messages stay until pruned.
     RemoveVirtualServer {
         /// Which.
         id: VsId,
@@ -149,6 +166,24 @@ pub enum Change {
     RemoveUser {
         /// Which.
         id: u32,
+    },
+    /// Puts the passcode service's settings.
+    PutOtpSettings {
+        /// Whose.
+        vs: VsId,
+        /// The settings.
+        settings: serde_json::Value,
+    },
+    /// Adds a template, or replaces the one of its purpose and locale.
+    PutOtpTemplate(OtpTemplate),
+    /// Removes a template.
+    RemoveOtpTemplate {
+        /// Whose.
+        vs: VsId,
+        /// Its purpose.
+        purpose: String,
+        /// Its locale.
+        locale: String,
     },
     /// Gives or takes credits.
     Allocate {

@@ -10,6 +10,7 @@ mod events;
 mod figures;
 mod keys;
 mod message;
+mod passcode;
 mod seal;
 mod sealed;
 mod sqlite;
@@ -19,7 +20,7 @@ mod user;
 pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 pub use directory::{
     Allocation, ApiKeyRecord, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey, NewGateway,
-    Role, SmsSettings, VirtualServer,
+    OtpTemplate, Role, SmsSettings, VirtualServer,
 };
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
@@ -27,6 +28,10 @@ pub use keys::{KeyFile, Keys, KeysError, MOST_KEYS, Octets, SealingKey};
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,
+};
+pub use passcode::{
+    Again, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,
+    PasscodeRecord, PasscodeStep,
 };
 pub use seal::{Held, Purpose, SealError, Sealer, Superseded, key_of};
 pub use sealed::{Resealed, Sealed, SealedPage, SealedPlace};

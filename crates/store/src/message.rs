@@ -1,5 +1,6 @@
 //! Messages as a store keeps them.
 
+use crate::PasscodeStep;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, PhoneNumber, ReceiptState, VsId};
@@ -39,6 +40,8 @@ pub struct NewMessage {
     pub payers: SmallVec<[VsId; 2]>,
     /// The message that it repeats on somebody's request.
     pub resend_of: Option<MessageId>,
+    /// It carries the code of a passcode, which is made or changed in the same transaction: none without the other.
+    pub passcode: Option<Box<PasscodeStep>>,
 }
 
 /// An Idempotency-Key, hashed together with its virtual server.
@@ -75,6 +78,9 @@ pub enum Accepted {
         /// What it has left.
         remaining: u64,
     },
+    /// Its passcode may not be sent again: it is not pending, its time is over, or its pause is not. Nothing was written or
+    /// charged.
+    NotAgain,
 }
 
 /// One attempt, and what follows from it, to be recorded.

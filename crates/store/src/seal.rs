@@ -4,6 +4,7 @@ use crate::keys::{KeyFile, Keys, Octets, derive};
 use arc_swap::{ArcSwap, Guard};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use ring::hmac;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +44,7 @@ pub enum SealError {
 pub struct Sealer {
     ring: ArcSwap<Ring>,
     mac: Octets,
+    passcodes: hmac::Key,
     prefix: [u8; 16],
     counter: AtomicU64,
     file: Option<Arc<dyn KeyFile>>,
@@ -85,8 +87,9 @@ impl Sealer {
         let mut prefix = [0; 16];
         getrandom::fill(&mut prefix).map_err(|_| SealError::NoRandomness)?;
         let mac = Octets::new(*keys.derivation());
+        let passcodes = hmac::Key::new(hmac::HMAC_SHA256, &derive(keys.derivation(), "textgate passcode 1"));
         let ring = ArcSwap::from_pointee(Ring::new(keys, &[]).ok_or(SealError::Wrong)?);
-        Ok(Self { ring, mac, prefix, counter: AtomicU64::new(0), file })
+        Ok(Self { ring, mac, passcodes, prefix, counter: AtomicU64::new(0), file })
     }
 
     /// Where the keys are kept, if anywhere.
@@ -178,6 +181,20 @@ impl Sealer {
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.finalize()[..16]);
         digest
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of these parts under a key that serves passcodes alone: what a passcode's code follows from, and
+    /// what stands for a code in the store.
+    pub fn passcode_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = hmac::Context::with_key(&self.passcodes);
+        for part in parts {
+            // Each with its length, so that no two lists of parts are the same octets.
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let mut octets = [0; 32];
+        octets.copy_from_slice(mac.sign().as_ref());
+        octets
     }
 }
 
@@ -296,5 +313,13 @@ mod tests {
         drop(held);
         assert!(superseded.is_free(), "who came later holds the new ones");
         drop(later);
+    }
+
+    #[test]
+    fn what_stands_for_a_code_depends_on_key_and_parts() {
+        let (a, b) = (Sealer::new(&[1; 32]).unwrap(), Sealer::new(&[2; 32]).unwrap());
+        assert_eq!(a.passcode_mac(&[b"ab", b"c"]), a.passcode_mac(&[b"ab", b"c"]));
+        assert_ne!(a.passcode_mac(&[b"ab", b"c"]), a.passcode_mac(&[b"a", b"bc"]));
+        assert_ne!(a.passcode_mac(&[b"x"]), b.passcode_mac(&[b"x"]));
     }
 }

@@ -38,6 +38,36 @@ pub trait Store: Send + Sync + 'static {
     /// whether this call changed it; `None` if there is no such message.
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>>;
 
+    /// Checks a code against a passcode of this virtual server, and counts the attempt: the right one is approved once, and only
+    /// while the passcode is pending, in time and has attempts left. Where it becomes final, what its code could be known by is
+    /// erased. `None` if there is no such passcode.
+    fn check_passcode(&self, check: PasscodeCheck) -> Answer<'_, Option<PasscodeChecked>>;
+
+    /// Cancels a passcode of this virtual server if it is pending. Answers it as it is afterwards, and whether this call changed it;
+    /// `None` if there is no such passcode.
+    fn cancel_passcode(
+        &self,
+        vs: VsId,
+        id: MessageId,
+        at_ms: i64,
+    ) -> Answer<'_, Option<(PasscodeRecord, bool)>>;
+
+    /// One passcode of this virtual server.
+    fn passcode(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<PasscodeRecord>>;
+
+    /// A page of this virtual server's passcodes, the newest first, older than `before`.
+    fn passcodes(
+        &self,
+        vs: VsId,
+        filter: PasscodeFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, PasscodePage>;
+
+    /// Passcodes of all virtual servers that are stored as pending, by the end of their time, beginning after this one: what a
+    /// restart goes on to watch.
+    fn pending_passcodes(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<PasscodeRecord>>;
+
     /// Messages in state `accepted`, by id, after this one: what a restart has to send again.
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>>;
 
@@ -110,8 +140,9 @@ pub trait Store: Send + Sync + 'static {
     /// The newest id in the store: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 
-    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
-    /// most `limit` messages at once. Answers how many messages went.
+    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids, passcodes and figures past
+    /// their time, at most `limit` messages at once; of passcodes whose time ended, erases what their codes could be known by.
+    /// Answers how many messages went.
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
 
     /// Erases texts of finished messages that ended before this. Answers how many.

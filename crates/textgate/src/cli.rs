@@ -1,7 +1,9 @@
 //! The command line: what can be asked for, and the help that says so.
 
+mod otp;
 mod people;
 
+pub(crate) use otp::{Otp, OtpCommand, OtpSend};
 pub(crate) use people::{Audit, AuditCommand, User, UserCommand};
 
 use crate::failure::EXIT_CODES;
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Send a message
     Send(Box<Send>),
+    /// Make, send and check one-time passcodes
+    Otp(Otp),
     /// Show how the server is, or what became of a message
     Status(Status),
     /// Show or set the SMS settings of a virtual server

@@ -10,6 +10,7 @@ pub(crate) mod failure;
 mod home;
 mod message;
 mod messages;
+mod otp;
 mod preferences;
 mod sign_in;
 pub(crate) mod sms_settings;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Vec<Route> {
         allocation::routes(),
         messages::routes(),
         message::routes(),
+        otp::routes(),
         virtual_servers::routes(),
         users::routes(),
         api_keys::routes(),

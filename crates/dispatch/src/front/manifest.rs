@@ -6,9 +6,11 @@ use super::servers::DEEPEST;
 use super::{credits, names, users};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
+use crate::otp::{self, OtpSettings};
 use crate::view::View;
 use crate::words::{
-    Applied, DirectoryError, Manifest, ManifestKey, ManifestServer, ManifestUser, Mode, SettingsInput,
+    Applied, DirectoryError, Manifest, ManifestKey, ManifestServer, ManifestTemplate, ManifestUser, Mode,
+    SettingsInput,
 };
 use std::collections::{BTreeSet, HashMap};
 use textgate_gateway::Problem;
@@ -212,6 +214,7 @@ impl<'a> Plan<'a> {
         for (index, user) in said.user.into_iter().enumerate() {
             self.user(&format!("{at}.user[{index}]"), &path, vs, user)?;
         }
+        self.otp(&at, &path, vs, said.otp_settings, said.otp_template);
         Ok(())
     }
 
@@ -331,6 +334,36 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The passcode service: its settings, and the templates that are named.
+    fn otp(
+        &mut self,
+        at: &str,
+        path: &str,
+        vs: VsId,
+        settings: Option<OtpSettings>,
+        templates: Vec<ManifestTemplate>,
+    ) {
+        match otp::planned_settings(self.view, vs, settings.clone()) {
+            Ok(None) => {}
+            Ok(Some((sentence, change))) => self.change(path, &sentence, change),
+            Err(problems) => {
+                let at = format!("{at}.otp_settings");
+                self.problems.extend(problems.into_iter().map(|problem| problem.under(&at)));
+            }
+        }
+        for (index, template) in templates.into_iter().enumerate() {
+            let ManifestTemplate { purpose, locale, text } = template;
+            match otp::planned_template(self.view, vs, settings.as_ref(), &purpose, &locale, &text) {
+                Ok(None) => {}
+                Ok(Some((sentence, change))) => self.change(path, &sentence, change),
+                Err(problems) => {
+                    let at = format!("{at}.otp_template[{index}]");
+                    self.problems.extend(problems.into_iter().map(|problem| problem.under(&at)));
+                }
+            }
+        }
     }
 
     fn change(&mut self, path: &str, sentence: &str, change: Change) {

@@ -11,14 +11,15 @@ use textgate_store::{Event, Filter, Purpose, StoredMessage};
 const PAGE_MOST: usize = 1_000;
 
 impl Dispatch {
-    /// One message with its text (while it is kept), attempts and receipts.
+    /// One message with its text (while it is kept, and never a passcode's), attempts and receipts.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] also for another virtual server's message, [`DirectoryError::StoreUnavailable`].
     pub async fn message(&self, vs: VsId, id: MessageId) -> Result<MessageView, DirectoryError> {
         let stored = self.engine.store.message(vs, id).await?;
         let mut stored = stored.ok_or_else(|| DirectoryError::NotFound("this message".into()))?;
-        let text = stored.sealed_text.take().and_then(|sealed| self.unseal_text(id, &sealed));
+        let sealed = stored.sealed_text.take().filter(|_| stored.kind != Kind::Otp);
+        let text = sealed.and_then(|sealed| self.unseal_text(id, &sealed));
         Ok(MessageView { text, ..shown(&self.engine.view.load(), stored) })
     }
 

@@ -2,6 +2,7 @@
 //! what the engine asks of it.
 
 use super::world::World;
+use crate::testing::passcodes::{self, Passcodes};
 use std::collections::{BTreeMap, BTreeSet};
 use textgate_sms::{GatewayId, MessageId, MessageState, ReceiptState, VsId};
 use textgate_store::*;
@@ -10,6 +11,7 @@ use textgate_store::*;
 #[derive(Default)]
 pub(super) struct Disk {
     pub(super) messages: BTreeMap<MessageId, StoredMessage>,
+    pub(super) passcodes: Passcodes,
     pub(super) charged: BTreeMap<MessageId, Vec<VsId>>,
     pub(super) refunded: BTreeSet<MessageId>,
     pub(super) credits: BTreeMap<VsId, Credits>,
@@ -34,6 +36,9 @@ impl Disk {
             let before = &self.messages[id];
             let (state, segments, encoding) = (before.state, before.segments, before.encoding.clone());
             return Accepted::Duplicate { id: *id, state, segments, encoding };
+        }
+        if !self.passcodes.allow(m) {
+            return Accepted::NotAgain;
         }
         for payer in &m.payers {
             let remaining = self.credits.entry(*payer).or_default().remaining();
@@ -69,6 +74,7 @@ impl Disk {
             events: Vec::new(),
         };
         self.messages.insert(m.id, stored);
+        self.passcodes.take(m);
         self.charged.insert(m.id, m.payers.to_vec());
         if let Some(key) = &m.idempotency {
             self.keys.insert(key.key, (key.request, m.id));
@@ -228,6 +234,7 @@ impl Disk {
     pub(super) fn change_directory(&mut self, changes: Vec<Change>) -> Directory {
         let directory = &mut self.directory;
         for change in changes {
+            passcodes::change(directory, &change);
             match change {
                 Change::PutSmsSettings { vs, settings, gateways, .. } => {
                     directory.sms_settings.retain(|(of, _)| *of != vs);

@@ -222,6 +222,37 @@ impl Store for ModelStore {
         self.ask(vec![id], false, move |world, disk| disk.cancel(world, vs, id))
     }
 
+    fn check_passcode(&self, check: PasscodeCheck) -> Answer<'_, Option<PasscodeChecked>> {
+        self.ask(Vec::new(), false, move |_, disk| disk.passcodes.check(&check))
+    }
+
+    fn cancel_passcode(
+        &self,
+        vs: VsId,
+        id: MessageId,
+        at_ms: i64,
+    ) -> Answer<'_, Option<(PasscodeRecord, bool)>> {
+        self.ask(Vec::new(), false, move |_, disk| disk.passcodes.cancel(vs, id, at_ms))
+    }
+
+    fn passcode(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<PasscodeRecord>> {
+        self.read(move |disk| disk.passcodes.one(vs, id))
+    }
+
+    fn passcodes(
+        &self,
+        vs: VsId,
+        filter: PasscodeFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, PasscodePage> {
+        self.read(move |disk| disk.passcodes.page(vs, &filter, before, limit))
+    }
+
+    fn pending_passcodes(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<PasscodeRecord>> {
+        self.read(move |disk| disk.passcodes.pending(after, limit))
+    }
+
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
         self.read(move |disk| {
             let open = disk.messages.values().filter(|m| m.id > after && m.state == MessageState::Accepted);

@@ -1,6 +1,7 @@
 //! A store in memory that answers at once, so that tests of the room can hold the clock. It keeps what this room's own
 //! decisions need, and none of the promises of a real store, which has its own contract test.
 
+use super::passcodes::{self, Passcodes};
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use textgate_store::*;
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     pub(crate) messages: Mutex<BTreeMap<MessageId, StoredMessage>>,
+    pub(crate) passcodes: Mutex<Passcodes>,
+    keys: Mutex<BTreeMap<[u8; 16], ([u8; 16], MessageId)>>,
     pub(crate) refunds: Mutex<Vec<MessageId>>,
     pub(crate) directory: Mutex<Directory>,
     pub(crate) figures: Mutex<Vec<Tally>>,
@@ -69,6 +72,42 @@ impl Store for MemoryStore {
         let mut messages = self.messages.lock().unwrap();
         let mut answers = Vec::new();
         for m in new {
+            if let Some(Idempotency { key, request }) = m.idempotency {
+                let mut keys = self.keys.lock().unwrap();
+                match keys.get(&key) {
+                    Some((other, _)) if *other != request => {
+                        answers.push(Accepted::IdempotencyConflict);
+                        continue;
+                    }
+                    Some((_, id)) => {
+                        let StoredMessage { state, segments, ref encoding, .. } = messages[id];
+                        let encoding = encoding.clone();
+                        answers.push(Accepted::Duplicate { id: *id, state, segments, encoding });
+                        continue;
+                    }
+                    None => drop(keys.insert(key, (request, m.id))),
+                }
+            }
+            let mut passcodes = self.passcodes.lock().unwrap();
+            if !passcodes.allow(&m) {
+                answers.push(Accepted::NotAgain);
+                continue;
+            }
+            passcodes.take(&m);
+            let mut events = Vec::new();
+            if let Some(PasscodeStep::Again(again)) = m.passcode.as_deref() {
+                let note = |to, reason: &str| Event::State {
+                    at_ms: again.at_ms,
+                    to,
+                    reason: reason.to_owned().into(),
+                };
+                events.push(note(MessageState::Accepted, &again.reason));
+                if let Some((before, reason)) = &again.before
+                    && let Some(before) = messages.get_mut(before)
+                {
+                    before.events.push(note(before.state, reason));
+                }
+            }
             let state = if m.due_ms.is_some() { MessageState::Scheduled } else { MessageState::Accepted };
             let stored = StoredMessage {
                 id: m.id,
@@ -88,7 +127,7 @@ impl Store for MemoryStore {
                 changed_ms: 0,
                 payers: m.payers,
                 resend_of: m.resend_of,
-                events: Vec::new(),
+                events,
             };
             messages.insert(m.id, stored);
             answers.push(Accepted::New);
@@ -138,6 +177,43 @@ impl Store for MemoryStore {
             (message.state, is_changed)
         });
         self.later(Ok(cancelled))
+    }
+
+    fn check_passcode(&self, check: PasscodeCheck) -> Answer<'_, Option<PasscodeChecked>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        answer(Ok(self.passcodes.lock().unwrap().check(&check)))
+    }
+
+    fn cancel_passcode(
+        &self,
+        vs: VsId,
+        id: MessageId,
+        at_ms: i64,
+    ) -> Answer<'_, Option<(PasscodeRecord, bool)>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        answer(Ok(self.passcodes.lock().unwrap().cancel(vs, id, at_ms)))
+    }
+
+    fn passcode(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<PasscodeRecord>> {
+        answer(Ok(self.passcodes.lock().unwrap().one(vs, id)))
+    }
+
+    fn passcodes(
+        &self,
+        vs: VsId,
+        filter: PasscodeFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, PasscodePage> {
+        answer(Ok(self.passcodes.lock().unwrap().page(vs, &filter, before, limit)))
+    }
+
+    fn pending_passcodes(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<PasscodeRecord>> {
+        answer(Ok(self.passcodes.lock().unwrap().pending(after, limit)))
     }
 
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
@@ -208,10 +284,11 @@ impl Store for MemoryStore {
         answer(Ok(self.directory.lock().unwrap().clone()))
     }
 
-    /// Understands one change: the settings of the root, with its gateways.
+    /// Understands the settings of the root with its gateways, and the passcode service's.
     fn change(&self, _: String, _: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
         let mut directory = self.directory.lock().unwrap();
         for change in changes {
+            passcodes::change(&mut directory, &change);
             let Change::PutSmsSettings { vs, settings, gateways, .. } = change else { continue };
             directory.sms_settings = vec![(vs, settings)];
             let record = |(position, new): (usize, NewGateway)| GatewayRecord {

@@ -1,6 +1,7 @@
 //! What this room's tests share.
 
 mod memory;
+pub(crate) mod passcodes;
 mod scripted;
 
 pub(crate) use memory::MemoryStore;

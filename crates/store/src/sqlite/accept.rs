@@ -1,10 +1,11 @@
 //! Accepting: the decision on credits and idempotency, and one row.
 
 use super::command::Failure;
+use super::passcodes;
 use super::periods::IDEMPOTENCY;
 use super::session::Session;
 use super::standing::payers_stored;
-use crate::{Accepted, Idempotency, NewMessage, StoreError};
+use crate::{Accepted, Idempotency, NewMessage, PasscodeStep, StoreError};
 use rusqlite::{OptionalExtension, params};
 use textgate_sms::{Kind, MessageId, MessageState};
 
@@ -30,6 +31,13 @@ fn accept_one(session: &mut Session<'_>, message: &NewMessage) -> Result<Accepte
     {
         return Ok(before);
     }
+    let again = match message.passcode.as_deref() {
+        Some(PasscodeStep::Again(again)) => match passcodes::to_go_again(session, message.vs, again)? {
+            Some(passcode) => Some((again, passcode)),
+            None => return Ok(Accepted::NotAgain),
+        },
+        _ => None,
+    };
     let charged = session.purse.charge(&mut session.statements, &message.payers, message.segments)?;
     if let Err((payer, remaining)) = charged {
         return Ok(Accepted::NoCredits { payer, remaining });
@@ -63,6 +71,11 @@ fn accept_one(session: &mut Session<'_>, message: &NewMessage) -> Result<Accepte
     if let Some(Idempotency { key, request }) = &message.idempotency {
         let period = session.key_periods.enter(accepted_ms);
         session.statements.add_key.execute(params![period, key, request, id])?;
+    }
+    if let Some(PasscodeStep::New(new)) = message.passcode.as_deref() {
+        passcodes::add(session, message, new)?;
+    } else if let Some((again, passcode)) = again {
+        passcodes::note_again(session, message, passcode, again)?;
     }
     Ok(Accepted::New)
 }

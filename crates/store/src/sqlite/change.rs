@@ -3,6 +3,7 @@
 use super::audit;
 use super::command::Failure;
 use super::entries::{number, role_code, role_of};
+use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
 use crate::{
@@ -77,6 +78,18 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
             Some(user) => Made::new(user.vs, users::remove(connection, &user)?),
             None => return conflict(format!("there is no user {id}: it was removed, or never made")),
         },
+        Change::PutOtpSettings { vs, settings } => {
+            let of = called(&virtual_server(connection, *vs)?.1);
+            Made::new(*vs, otp::put_settings(connection, *vs, &of, settings)?)
+        }
+        Change::PutOtpTemplate(template) => {
+            let of = called(&virtual_server(connection, template.vs)?.1);
+            Made::new(template.vs, otp::put_template(connection, &of, template)?)
+        }
+        Change::RemoveOtpTemplate { vs, purpose, locale } => {
+            let of = called(&virtual_server(connection, *vs)?.1);
+            Made::new(*vs, otp::remove_template(connection, *vs, &of, purpose, locale)?)
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
         }
@@ -174,6 +187,8 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
     for sql in [
         "DELETE FROM gateway WHERE vs = ?1",
         "DELETE FROM sms_settings WHERE vs = ?1",
+        "DELETE FROM otp_settings WHERE vs = ?1",
+        "DELETE FROM otp_template WHERE vs = ?1",
         "DELETE FROM api_key WHERE vs = ?1",
         "DELETE FROM credits WHERE vs = ?1",
         "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",

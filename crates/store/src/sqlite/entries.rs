@@ -1,7 +1,10 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
 use super::users;
-use crate::{ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, Role, SmsSettings, VirtualServer};
+use crate::{
+    ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, Role, SmsSettings,
+    VirtualServer,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{GatewayId, VsId};
 
@@ -56,6 +59,18 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
                     plugin: row.get(4)?,
                     sealed_settings: row.get(5)?,
                 })
+            },
+        )?,
+        otp_settings: all(&transaction, "SELECT vs, settings FROM otp_settings ORDER BY vs", |row| {
+            let settings: String = row.get(1)?;
+            Ok((VsId(row.get(0)?), serde_json::from_str(&settings).unwrap_or_default()))
+        })?,
+        otp_templates: all(
+            &transaction,
+            "SELECT vs, purpose, locale, text FROM otp_template ORDER BY vs, purpose, locale",
+            |row| {
+                let (purpose, locale) = (row.get(1)?, row.get(2)?);
+                Ok(OtpTemplate { vs: VsId(row.get(0)?), purpose, locale, text: row.get(3)? })
             },
         )?,
         api_keys: all(

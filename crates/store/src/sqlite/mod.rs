@@ -16,7 +16,9 @@ mod entries;
 mod figures;
 mod files;
 mod list;
+mod otp;
 mod page;
+mod passcodes;
 mod periods;
 mod purse;
 mod queue;
@@ -238,6 +240,37 @@ impl Store for SqliteStore {
 
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
         self.now(record::Cancel { vs, id, at_ms }, record::cancel)
+    }
+
+    fn check_passcode(&self, check: PasscodeCheck) -> Answer<'_, Option<PasscodeChecked>> {
+        self.now(check, passcodes::check)
+    }
+
+    fn cancel_passcode(
+        &self,
+        vs: VsId,
+        id: MessageId,
+        at_ms: i64,
+    ) -> Answer<'_, Option<(PasscodeRecord, bool)>> {
+        self.now((vs, id, at_ms), passcodes::cancel)
+    }
+
+    fn passcode(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<PasscodeRecord>> {
+        self.read(move |connection| passcodes::one(connection, vs, id))
+    }
+
+    fn passcodes(
+        &self,
+        vs: VsId,
+        filter: PasscodeFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, PasscodePage> {
+        self.read(move |connection| passcodes::page(connection, vs, &filter, before, limit))
+    }
+
+    fn pending_passcodes(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<PasscodeRecord>> {
+        self.read(move |connection| passcodes::pending(connection, after, limit))
     }
 
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {

@@ -14,6 +14,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_2, then: Some(audit::chain_old) },
     Step { sql: STEP_3, then: None },
     Step { sql: STEP_4, then: None },
+    Step { sql: STEP_PASSCODES, then: None },
 ];
 
 /// From one version to the next.
@@ -254,6 +255,41 @@ DROP INDEX message_rare;
 CREATE INDEX message_rare ON message (vs, state, id, number, kind) WHERE state = 1 OR state > 3;
 ";
 
+// A passcode's id is its first message's, so rows are appended. seed and digest: what the code follows from and what stands for it,
+// both worth nothing without the key file, and erased when it is final. messages: ids of 8 octets, little-endian, the first
+// first. passcode_pending holds those that live, which is little.
+const STEP_PASSCODES: &str = "
+CREATE TABLE passcode (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    purpose TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    attempts_most INTEGER NOT NULL,
+    resends INTEGER NOT NULL,
+    resend_after_ms INTEGER,
+    is_watch_used INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    seed BLOB,
+    digest BLOB,
+    messages BLOB NOT NULL,
+    recipe TEXT NOT NULL
+) STRICT;
+CREATE INDEX passcode_by_vs ON passcode (vs, id, number);
+CREATE INDEX passcode_pending ON passcode (expires_ms) WHERE state = 0;
+
+CREATE TABLE otp_settings (vs INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
+CREATE TABLE otp_template (
+    vs INTEGER NOT NULL,
+    purpose TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (vs, purpose, locale)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Brings the file at `path` to the newest version, or says why not.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let cannot = |reason: String| StoreError::CannotOpen { path: path.display().to_string(), reason };
@@ -291,7 +327,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{figures, page};
+    use super::super::{figures, page, passcodes};
     use super::*;
 
     fn fresh() -> Connection {
@@ -339,6 +375,7 @@ mod tests {
         .into_iter()
         .chain(figures::SEARCHES)
         .chain(page::SEARCHES)
+        .chain(passcodes::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

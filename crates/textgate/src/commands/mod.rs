@@ -10,6 +10,7 @@ mod keys;
 mod man;
 mod message;
 mod modem;
+mod otp;
 mod place;
 mod plugins;
 mod send;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Serve => serve::run(config()?, output).await,
         Command::Apply(args) => apply::run(&config()?, &args, output).await,
         Command::Send(args) => send::run(&config()?, *args, output).await,
+        Command::Otp(args) => otp::run(&config()?, &args.command, output).await,
         Command::Status(args) => status::run(&config()?, &args, output).await,
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,

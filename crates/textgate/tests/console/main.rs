@@ -20,6 +20,7 @@ mod hostile;
 mod messages;
 mod oidc;
 mod pages;
+mod passcodes;
 mod phones;
 mod proxies;
 mod sign_in;

@@ -18,6 +18,7 @@ mod keys;
 mod modem;
 mod network;
 mod observe;
+mod otp;
 mod overload;
 mod pace;
 mod people;

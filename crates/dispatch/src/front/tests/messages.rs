@@ -36,6 +36,7 @@ impl Bench {
             idempotency: None,
             payers: smallvec![],
             resend_of: None,
+            passcode: None,
         }
     }
 

@@ -7,6 +7,7 @@ pub mod figures;
 pub mod files;
 pub mod lists;
 pub mod outcomes;
+pub mod passcodes;
 pub mod people;
 pub mod receipts;
 pub mod retention;
@@ -68,6 +69,7 @@ pub fn message(n: u64) -> NewMessage {
         idempotency: None,
         payers: smallvec![],
         resend_of: None,
+        passcode: None,
     }
 }
 

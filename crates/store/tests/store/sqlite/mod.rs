@@ -61,6 +61,20 @@ keeps! {
         a_cancelled_message_that_may_have_been_taken_stays_paid
         scheduled_messages_wait_are_listed_by_time_and_released
         what_is_unfinished_is_found_page_by_page;
+    passcodes:
+        a_passcode_is_there_with_its_message_and_neither_without_the_other
+        the_same_request_under_one_key_is_one_passcode
+        the_right_code_is_approved_once_and_then_nothing_is_known_of_it
+        wrong_codes_end_a_passcode_and_the_right_one_comes_too_late
+        of_many_checks_at_once_one_is_approved_and_no_more_than_allowed_are_tried
+        a_passcode_whose_time_is_over_is_expired_whatever_is_asked
+        a_cancelled_passcode_approves_nothing
+        a_code_goes_again_after_its_pause_and_both_messages_say_so
+        a_code_goes_again_by_itself_once_and_no_pause_holds_it_up
+        passcodes_are_listed_by_number_and_state_the_newest_first
+        what_is_pending_is_found_by_the_end_of_its_time
+        passcodes_whose_time_is_over_lose_their_seeds_and_go_after_a_week
+        settings_and_templates_of_passcodes_are_part_of_the_directory;
     receipts:
         a_receipt_makes_a_sent_message_delivered
         receipts_that_say_no_make_it_undelivered
