@@ -4,6 +4,7 @@
 
 mod alphabet;
 mod cluster;
+mod country;
 mod data_coding;
 mod decode;
 mod encoding;
@@ -21,6 +22,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use country::{Country, CountryError};
 pub use data_coding::{encoding_of_data_coding, encoding_of_tp_dcs, smpp_data_coding, tp_dcs};
 pub use decode::decode;
 pub use encoding::{Choices, Encoding, Shifts, choose};
