@@ -5,9 +5,11 @@ use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
+use crate::guard::Guard;
 use crate::retention;
 use crate::runners::Runners;
 use crate::station::Station;
+use crate::statistics::Statistics;
 use crate::view::View;
 use crate::watching::Watchers;
 use crate::words::{DirectoryError, Happening, What};
@@ -42,6 +44,8 @@ pub(crate) struct Engine {
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
+    pub(crate) guard: Guard,
+    pub(crate) statistics: Statistics,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -62,6 +66,8 @@ impl Engine {
         let Parts { store, sealer, plugins, environment, limits, metrics } = parts;
         let directory = store.directory().await?;
         let newest = store.newest().await?;
+        let guard = Guard::new(clock.now_ms());
+        guard.restore(&store.guard_blocks().await?);
         let engine = Self {
             store,
             sealer,
@@ -77,6 +83,8 @@ impl Engine {
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
+            guard,
+            statistics: Statistics::new(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),

@@ -19,6 +19,7 @@ mod flow;
 #[cfg(test)]
 mod flow_tests;
 mod front;
+mod guard;
 mod lanes;
 mod metrics;
 mod people;
@@ -28,6 +29,7 @@ mod runners;
 #[cfg(test)]
 mod simulation;
 mod station;
+mod statistics;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -40,7 +42,12 @@ pub use front::{
     BalanceRefusal, CallbackRefusal, Export, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope,
     Series, SeriesStep,
 };
+pub use guard::{
+    GuardBlockView, GuardCount, GuardLimit, GuardMode, GuardReason, GuardRefused, GuardReport, GuardRules,
+    GuardView, Per,
+};
 pub use metrics::Metrics;
 pub use people::*;
+pub use statistics::GatewayStanding;
 pub use watching::{Watch, Watched};
 pub use words::*;

@@ -2,6 +2,7 @@
 //!
 //! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
 
+use crate::guard::GuardReason;
 use crate::people::SignInRefusal;
 use crate::station::Station;
 use crate::view::View;
@@ -40,6 +41,9 @@ pub struct Metrics {
     pub(crate) receipts: Counter,
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
+    pub(crate) guard_ranges_blocked: Counter,
+    guard_refused: [Counter; GuardReason::ALL.len()],
+    guard_would_refuse: [Counter; GuardReason::ALL.len()],
     sign_ins: [Counter; SIGN_INS.len()],
     commit: Histogram,
     commit_operations: Histogram,
@@ -67,6 +71,13 @@ impl Default for Metrics {
             Unit::Seconds,
             waits.clone(),
         );
+        let guard_refused =
+            family(&mut registry, "guard_refused", "Passcodes that the fraud guard refused, by reason");
+        let guard_would_refuse = family(
+            &mut registry,
+            "guard_would_refuse",
+            "Passcodes that the fraud guard would have refused in a dry run, by reason",
+        );
         let mut counter = |name, help| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -89,6 +100,8 @@ impl Default for Metrics {
             "Receipts that belong to no message (yet); they are kept for a while",
         );
         let inbound = counter("inbound_messages", "Messages that phones sent");
+        let guard_ranges_blocked =
+            counter("guard_ranges_blocked", "Ranges that the fraud guard blocked by itself");
         let commit = latency();
         registry.register_with_unit(
             "store_commit",
@@ -113,6 +126,9 @@ impl Default for Metrics {
             receipts,
             receipts_unmatched,
             inbound,
+            guard_ranges_blocked,
+            guard_refused: reasons(&guard_refused),
+            guard_would_refuse: reasons(&guard_would_refuse),
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
             commit,
             commit_operations,
@@ -139,6 +155,12 @@ impl Metrics {
             Some(SignInRefusal::StoreUnavailable) => store_unavailable,
         };
         counter.inc();
+    }
+
+    /// Counts a passcode that the fraud guard refused, or would have.
+    pub(crate) fn on_guard(&self, reason: GuardReason, is_dry_run: bool) {
+        let counters = if is_dry_run { &self.guard_would_refuse } else { &self.guard_refused };
+        counters[reason as usize].inc();
     }
 
     /// All of it, with the gateways as they are now.
@@ -175,6 +197,10 @@ fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Labels, Cou
     let family = Family::<Labels, Counter>::default();
     registry.register(name, help, family.clone());
     family
+}
+
+fn reasons(family: &Family<Labels, Counter>) -> [Counter; GuardReason::ALL.len()] {
+    GuardReason::ALL.map(|reason| get(family, "reason", reason.name()))
 }
 
 fn get(family: &Family<Labels, Counter>, label: &'static str, value: &'static str) -> Counter {

@@ -138,6 +138,9 @@ impl Engine {
     pub(crate) fn matched(&self, matched: &Matched) {
         if let Some(state) = matched.changed_to {
             self.count_matched(matched);
+            if let Some(to) = matched.to {
+                self.statistics.receipt(matched.gateway, to, state, self.clock.now_ms());
+            }
             self.came_to(matched.id, matched.vs, state);
         }
     }

@@ -12,6 +12,7 @@ mod header;
 mod id;
 mod language;
 mod number;
+mod numbering;
 mod reassemble;
 mod segment;
 mod septets;
@@ -30,6 +31,7 @@ pub use header::{Header, HeaderOctets, Part, header, parse_header};
 pub use id::{IdSequence, MessageId};
 pub use language::Language;
 pub use number::{NumberError, PhoneNumber};
+pub use numbering::NumberUse;
 pub use reassemble::Assembly;
 pub use segment::{
     EncodeError, MAX_SEGMENTS, Reference, Segment, Segments, USER_DATA_OCTETS, count, encode_whole, segment,

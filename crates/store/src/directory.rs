@@ -25,6 +25,8 @@ pub struct Directory {
     pub api_keys: Vec<ApiKeyRecord>,
     /// All users, by number.
     pub users: Vec<UserRecord>,
+    /// Rules of the fraud guard, as JSON that dispatch reads, of those that have any.
+    pub guard_rules: Vec<(VsId, serde_json::Value)>,
 }
 
 /// One tenant.
@@ -149,6 +151,15 @@ pub enum Change {
     RemoveUser {
         /// Which.
         id: u32,
+    },
+    /// Puts a virtual server's rules for the fraud guard, or takes them away.
+    PutGuardRules {
+        /// Whose.
+        vs: VsId,
+        /// The rules as JSON (never a secret); `None`: none of its own.
+        rules: Option<serde_json::Value>,
+        /// What the audit log shows of it.
+        difference: Difference,
     },
     /// Gives or takes credits.
     Allocate {

@@ -8,6 +8,7 @@ mod directory;
 mod error;
 mod events;
 mod figures;
+mod guard;
 mod message;
 mod seal;
 mod sqlite;
@@ -21,6 +22,7 @@ pub use directory::{
 };
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
+pub use guard::GuardBlock;
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,

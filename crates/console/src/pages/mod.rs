@@ -7,12 +7,14 @@ mod audit;
 mod dashboard;
 mod external;
 pub(crate) mod failure;
+mod fraud_guard;
 mod home;
 mod message;
 mod messages;
 mod preferences;
 mod sign_in;
 pub(crate) mod sms_settings;
+mod statistics;
 mod users;
 mod virtual_servers;
 mod welcome;
@@ -29,6 +31,8 @@ pub(crate) fn routes() -> Vec<Route> {
         sms_settings::routes(),
         dashboard::routes(),
         allocation::routes(),
+        statistics::routes(),
+        fraud_guard::routes(),
         messages::routes(),
         message::routes(),
         virtual_servers::routes(),

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+mod guard;
 mod key;
 mod message;
 mod modem;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Send(args) => send::run(&config()?, *args, output).await,
         Command::Status(args) => status::run(&config()?, &args, output).await,
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
+        Command::Guard(args) => guard::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
         Command::User(args) => user::run(&config()?, &args.command, output).await,

@@ -59,7 +59,7 @@ async fn what_a_newer_version_wrote_is_left_alone() {
     raw.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(raw);
     let before = std::fs::read(&path).unwrap();
-    assert_eq!(try_open(&path).err().unwrap(), StoreError::TooNew { found: 99, known: 3 });
+    assert_eq!(try_open(&path).err().unwrap(), StoreError::TooNew { found: 99, known: 4 });
     assert!(std::fs::read(&path).unwrap() == before);
 }
 
