@@ -10,7 +10,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
@@ -42,6 +42,7 @@ pub struct Metrics {
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
     pub(crate) guard_ranges_blocked: Counter,
+    pub(crate) guard_blocks: Gauge,
     guard_refused: [Counter; GuardReason::ALL.len()],
     guard_would_refuse: [Counter; GuardReason::ALL.len()],
     sign_ins: [Counter; SIGN_INS.len()],
@@ -102,6 +103,8 @@ impl Default for Metrics {
         let inbound = counter("inbound_messages", "Messages that phones sent");
         let guard_ranges_blocked =
             counter("guard_ranges_blocked", "Ranges that the fraud guard blocked by itself");
+        let guard_blocks = Gauge::default();
+        registry.register("guard_blocks", "Ranges that are blocked now", guard_blocks.clone());
         let commit = latency();
         registry.register_with_unit(
             "store_commit",
@@ -127,6 +130,7 @@ impl Default for Metrics {
             receipts_unmatched,
             inbound,
             guard_ranges_blocked,
+            guard_blocks,
             guard_refused: reasons(&guard_refused),
             guard_would_refuse: reasons(&guard_would_refuse),
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),

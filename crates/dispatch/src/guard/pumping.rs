@@ -11,6 +11,8 @@ const VS: VsId = VsId(7);
 const ATTACK: usize = 50_000;
 const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
+/// The first number of an office: the range beside the one that is attacked in its shape.
+const OFFICE: u64 = 4_915_112_350_000;
 const START: i64 = 1_800_000_000_000;
 
 /// Where people are: how their numbers begin, how many digits follow, their share (%), and of 100 of their codes so many are entered.
@@ -25,7 +27,7 @@ struct Land {
 const LANDS: &[Land] = &[
     Land { begins: &["49151", "49152", "49157", "49159", "49160", "49162", "49163", "49170", "49171", "49172", "49175", "49176"],
            open: 8, share: 40, converts: 85 },
-    Land { begins: &["336", "337"], open: 8, share: 15, converts: 80 },
+    Land { begins: &["3360", "3361", "3362", "3366", "3367", "3368", "3376", "3377"], open: 7, share: 15, converts: 80 },
     Land { begins: &["4474", "4475", "4477", "4478", "4479"], open: 8, share: 15, converts: 90 },
     Land { begins: &["1212", "1213", "1305", "1312", "1404", "1415", "1512", "1602", "1617", "1646", "1702", "1713", "1718", "1773"],
            open: 7, share: 15, converts: 75 },
@@ -55,17 +57,20 @@ struct Shape {
     people: i64,
     /// How long people came before it (h).
     before: i64,
+    /// Of 100 people so many are in one office, with 300 numbers beside the attack.
+    office: u64,
 }
 
 #[rustfmt::skip]
 const SHAPES: &[Shape] = &[
-    Shape { name: "each number of a range once", target: Target::Sequence(4_915_730_000_000, 50_000), pace: 80_000, entered: 0, people: 2_000, before: 8 },
-    Shape { name: "10,000 numbers at random", target: Target::Random(2_207_010_000, 10_000), pace: 80_000, entered: 0, people: 2_000, before: 8 },
-    Shape { name: "one every 20 s", target: Target::Random(447_312_000_000, 10_000), pace: 50, entered: 0, people: 50, before: 200 },
-    Shape { name: "20 ranges in 10 countries", target: Target::Spread, pace: 80_000, entered: 0, people: 2_000, before: 8 },
-    Shape { name: "where most people are", target: Target::Random(4_915_112_300_000, 100_000), pace: 20_000, entered: 0, people: 2_000, before: 8 },
-    Shape { name: "1 of 100 codes entered", target: Target::Random(4_915_112_340_000, 10_000), pace: 80_000, entered: 10, people: 2_000, before: 8 },
-    Shape { name: "on the first day", target: Target::Random(998_901_230_000, 10_000), pace: 80_000, entered: 0, people: 2_000, before: 0 },
+    Shape { name: "each number of a range once", target: Target::Sequence(4_915_730_000_000, 50_000), pace: 80_000, entered: 0, people: 2_000, before: 8, office: 0 },
+    Shape { name: "10,000 numbers at random", target: Target::Random(2_207_010_000, 10_000), pace: 80_000, entered: 0, people: 2_000, before: 8, office: 0 },
+    Shape { name: "one every 20 s", target: Target::Random(447_312_000_000, 10_000), pace: 50, entered: 0, people: 50, before: 200, office: 0 },
+    Shape { name: "20 ranges in 10 countries", target: Target::Spread, pace: 80_000, entered: 0, people: 2_000, before: 8, office: 0 },
+    Shape { name: "where most people are", target: Target::Random(4_915_112_300_000, 100_000), pace: 20_000, entered: 0, people: 2_000, before: 8, office: 0 },
+    Shape { name: "beside an office of 300", target: Target::Random(4_915_112_340_000, 10_000), pace: 80_000, entered: 0, people: 2_000, before: 8, office: 3 },
+    Shape { name: "1 of 100 codes entered", target: Target::Random(4_915_112_340_000, 10_000), pace: 80_000, entered: 10, people: 2_000, before: 8, office: 0 },
+    Shape { name: "on the first day", target: Target::Random(998_901_230_000, 10_000), pace: 80_000, entered: 0, people: 2_000, before: 0, office: 0 },
 ];
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +104,8 @@ struct World {
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     order: u64,
     known: Vec<(u64, u64)>,
+    /// Why people were refused, and an example.
+    why: std::collections::BTreeMap<&'static str, (u64, u64)>,
     tally: Tally,
 }
 
@@ -111,6 +118,7 @@ impl World {
             events: BinaryHeap::new(),
             order: 0,
             known: Vec::new(),
+            why: Default::default(),
             tally: Tally::default(),
         }
     }
@@ -128,8 +136,11 @@ impl World {
     }
 
     /// A person's number, and how often people there enter their codes.
-    fn person(&mut self) -> (u64, u64) {
-        if !self.known.is_empty() && self.dice.percent(40) {
+    fn person(&mut self, office: u64) -> (u64, u64) {
+        if self.dice.percent(office) {
+            return (OFFICE + self.dice.below(300), 85);
+        }
+        if self.known.len() >= 500 && self.dice.percent(40) {
             return self.dice.pick(&self.known);
         }
         let mut place = self.dice.below(100);
@@ -192,7 +203,7 @@ impl World {
             }
             match event {
                 Event::Person => {
-                    let (number, converts) = self.person();
+                    let (number, converts) = self.person(shape.office);
                     self.at(now, Event::Asks { number, times: 1, converts });
                     let gap = 2 * 1_000 * SECOND / shape.people;
                     let gap = 1 + self.dice.below(gap as u64) as i64;
@@ -203,6 +214,11 @@ impl World {
                     if now >= begins {
                         self.tally.people += 1;
                         self.tally.people_refused += u64::from(!is_sent);
+                        if !is_sent {
+                            let latest = self.guard.report(VS).latest;
+                            let why = self.why.entry(latest[0].reason).or_default();
+                            *why = (why.0 + 1, number);
+                        }
                     }
                     if is_sent && self.dice.percent(converts) {
                         let after = self.delay();
@@ -249,6 +265,9 @@ fn an_attack_is_blocked_and_people_are_not() {
             let blocked = (after - (attack_sent - sent_of_first)) as f64 * 100.0 / after as f64;
             let refused = people_refused as f64 * 100.0 / people as f64;
             let ranges = world.guard.blocks(VS, START).len();
+            if std::env::var_os("PUMPING_WHY").is_some() {
+                println!("{:?}", world.why);
+            }
             println!(
                 "| {} | {seed} | {attack_sent} | {blocked:.2} % | {people} | {people_refused} ({refused:.3} %) | {ranges} |",
                 shape.name
@@ -268,7 +287,7 @@ fn a_provider_that_fails_for_two_hours_is_no_attack() {
     let mut asked = 0;
     for second in 0..40_000i64 {
         let now = START + second * SECOND;
-        let (number, converts) = world.person();
+        let (number, converts) = world.person(0);
         let is_sent = world.ask(number, number, now);
         let fails = (30_000..37_200).contains(&second);
         if second >= 30_000 {
@@ -301,14 +320,19 @@ fn what_one_question_costs() {
     let guard = Guard::new(START);
     let rules = Rules::under(&GuardRules::default(), None);
     let mut dice = Dice::new(9);
-    let times = 200_000u32;
-    let began = std::time::Instant::now();
-    for n in 0..times {
+    let mut least = u128::MAX;
+    let mut began = std::time::Instant::now();
+    for n in 0..200_000u32 {
+        // Of batches of a thousand the quickest: whatever else the machine does lies in the others.
+        if n > 0 && n % 1_000 == 0 {
+            least = least.min(began.elapsed().as_nanos() / 1_000);
+            began = std::time::Instant::now();
+        }
         let number = PhoneNumber::from_u64(4_915_100_000_000 + dice.below(1_000_000_000)).unwrap();
         let ip = Some(IpAddr::from((n * 7919).to_be_bytes()));
         let now_ms = START + i64::from(n) * 10;
         let question = Question { vs: VS, number, purpose: "", ip, is_checked: false, now_ms };
         drop(guard.judge(&rules, &question));
     }
-    println!("{} ns a question", began.elapsed().as_nanos() / u128::from(times));
+    println!("{least} ns a question");
 }

@@ -6,7 +6,7 @@
 //! - **Evidence.** Of `n` messages that had time, `c·n` should have been converted, and `k` were. The logarithm of how much better an attack
 //!   (a tenth of the usual conversions) explains that than people do is `0.9·c·n − 2.3·k` (Poisson). Past a bound, and where the messages are
 //!   more than the range's usual traffic explains, the range is blocked.
-//! - **Room.** An attack can be over before the first conversion is due. So only so many messages may be on their way without an answer; each
+//! - **Room.** An attack can be over before the first conversion is due. So only so many messages may be without an answer; each
 //!   conversion makes room for four more, and so does the range's usual traffic.
 //!
 //! Both are asked of ranges of 10,000, 100,000, 1 million and 10 million numbers. Bounds triple with each step, so that the smallest range
@@ -31,10 +31,10 @@ const SUDDEN: f32 = 3.0;
 
 /// Bounds for the smallest ranges.
 const ROOM: f32 = 20.0;
-const EVIDENCE: f32 = 9.0;
+const EVIDENCE: f32 = 6.0;
 /// The same where the range was blocked before.
 const ROOM_AGAIN: f32 = 4.0;
-const EVIDENCE_AGAIN: f32 = 3.0;
+const EVIDENCE_AGAIN: f32 = 1.2;
 
 /// The counters of one range.
 #[derive(Debug, Clone, Copy, Default)]
@@ -125,7 +125,8 @@ impl Range {
         if evidence >= bound && unexplained >= bound + SUDDEN * usual {
             return Finding::Attack;
         }
-        if self.pending >= room + 4.0 * self.converted + 5.0 * usual_rate * patience_s {
+        let answered = self.converted / chance + 4.0 * self.converted;
+        if self.pending + self.ripe >= room + answered + SUDDEN * usual + 5.0 * usual_rate * patience_s {
             return Finding::Full;
         }
         Finding::Usual
@@ -175,7 +176,7 @@ mod tests {
     #[test]
     fn messages_without_conversion_are_an_attack_after_their_time() {
         let mut range = Range::default();
-        for second in 0..18 {
+        for second in 0..14 {
             assert_eq!(range.find(1_000 + second, 0, EXPECTED, false), Finding::Usual);
             range.sent(1_000 + second, 60.0);
         }
@@ -229,8 +230,9 @@ mod tests {
     #[test]
     fn a_range_that_was_blocked_before_is_blocked_sooner() {
         let mut range = Range::default();
-        (0..5).for_each(|_| range.sent(1_000, 60.0));
+        (0..4).for_each(|_| range.sent(1_000, 60.0));
         assert_eq!(range.find(1_000, 0, EXPECTED, true), Finding::Full);
+        assert_eq!(range.find(1_000, 0, EXPECTED, false), Finding::Usual);
         assert_eq!(range.find(1_300, 0, EXPECTED, true), Finding::Attack);
         range.clear();
         assert_eq!(range.find(1_300, 0, EXPECTED, true), Finding::Usual);

@@ -171,11 +171,13 @@ mod tests {
     #[test]
     fn what_is_entered_counts_against_what_had_time() {
         let mut record = Record::default();
-        for n in 0..100 {
+        for n in 0..200 {
             record.attempt(true, 80, n);
             record.passcode(n);
+            if n % 10 < 6 {
+                record.converted(n + 1);
+            }
         }
-        (0..60).for_each(|_| record.converted(110));
         record.advance(1_000);
         let shown = record.shown(GatewayId(1), "main".into(), None);
         assert!((shown.converted / shown.passcodes - 0.6).abs() < 0.05, "{shown:?}");
