@@ -18,6 +18,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::convert::Infallible;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use textgate_dispatch::{DirectoryError, Refusal, ResendRefusal, Taken};
 use textgate_gateway::Problem;
@@ -74,6 +75,16 @@ pub(crate) static MESSAGE_REQUEST: Object = Object {
         ),
         optional("send_at", Shape::TimeGiven, "When to send it; at once where left out."),
         optional("reference", Shape::Text(255), "Your own name for it, to find it again."),
+        optional(
+            "purpose",
+            Shape::Text(64),
+            "Of a passcode: what it is for; the fraud guard can count by it.",
+        ),
+        optional(
+            "ip",
+            Shape::Address,
+            "Of a passcode: the address that it was asked for from; the fraud guard can count by it.",
+        ),
     ],
 };
 
@@ -104,7 +115,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 &views::TAKEN,
                 "The message was accepted. Location is where it is found.",
             ),
-            problems: SENDING,
+            problems: ACCEPTING,
             handler: post(send),
         },
         Route {
@@ -162,6 +173,18 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
+/// Why a message of any kind may not be accepted.
+const ACCEPTING: &[ProblemType] = &[
+    ProblemType::NumberRefused,
+    ProblemType::TooManyPasscodes,
+    ProblemType::NoCredits,
+    ProblemType::NotConfigured,
+    ProblemType::IdempotencyConflict,
+    ProblemType::Busy,
+    ProblemType::StoreUnavailable,
+    ProblemType::Stopping,
+];
+
 /// Why a message may not be accepted.
 pub(crate) const SENDING: &[ProblemType] = &[
     ProblemType::NoCredits,
@@ -201,6 +224,8 @@ struct MessageRequest {
     validity_s: Option<u32>,
     send_at: Option<Given>,
     reference: Option<String>,
+    purpose: Option<String>,
+    ip: Option<IpAddr>,
 }
 
 /// Overwrite as dispatch takes it: 0 is off, 1 to 7 the type.
@@ -223,6 +248,7 @@ impl MessageRequest {
             && fits(&self.text, LONGEST_TEXT)
             && self.sender.as_deref().is_none_or(|sender| fits(sender, 64))
             && self.reference.as_deref().is_none_or(|reference| fits(reference, 255))
+            && self.purpose.as_deref().is_none_or(|purpose| fits(purpose, 64))
             && self.validity_s != Some(0)
     }
 }
@@ -242,6 +268,9 @@ impl From<MessageRequest> for textgate_dispatch::Request {
             idempotency_key: None,
             is_test: false,
             resend_of: None,
+            purpose: message.purpose,
+            ip: message.ip,
+            was_judged: false,
         }
     }
 }
@@ -329,7 +358,7 @@ pub(crate) fn taken(answer: Result<Taken, Refusal>) -> Answer {
 // === read ===
 
 /// The id in the path; `None` where it is none, and so not any message's.
-struct PathId(Option<MessageId>);
+pub(crate) struct PathId(Option<MessageId>);
 
 impl FromRequestParts<Arc<Api>> for PathId {
     type Rejection = Infallible;
@@ -340,7 +369,7 @@ impl FromRequestParts<Arc<Api>> for PathId {
 }
 
 impl PathId {
-    fn known(self) -> Result<MessageId, ProblemDetails> {
+    pub(crate) fn known(self) -> Result<MessageId, ProblemDetails> {
         self.0.ok_or_else(unknown_message)
     }
 }

@@ -55,6 +55,8 @@ problem_types! {
         "The SMS settings' mode is Default and the SMS credits do not suffice. Ask your service provider to allocate more, or select Custom in the SMS settings.",
     Forbidden = "forbidden" FORBIDDEN "This API key may not do that"
         "The API key is known, but its role or its virtual server does not allow this. Use a key that may.",
+    NumberRefused = "number-refused" FORBIDDEN "Passcodes are not sent to this number"
+        "The fraud guard's rules keep passcodes from this number. Why stands in GET /v1/guard/report; whoever asked for the code is not to be told.",
     NotFound = "not-found" NOT_FOUND "There is no such thing"
         "The address is not one of the API's, or what it names does not exist or is not yours.",
     MethodNotAllowed = "method-not-allowed" METHOD_NOT_ALLOWED "This method is not for this address"
@@ -81,6 +83,8 @@ problem_types! {
         "This API key has a limit of requests a second. Repeat the request after the seconds in Retry-After.",
     ResendTooSoon = "resend-too-soon" TOO_MANY_REQUESTS "The passcode was sent a moment ago"
         "Each resend of a passcode has a pause before it, which grows. Repeat the request after the seconds in Retry-After.",
+    TooManyPasscodes = "too-many-passcodes" TOO_MANY_REQUESTS "Too many passcodes were asked for"
+        "The fraud guard lets no more passcodes through for now. Which of its rules it was stands in GET /v1/guard/report; ask again after the seconds in Retry-After.",
     ProviderUnavailable = "provider-unavailable" BAD_GATEWAY "The provider gave no answer of use"
         "A gateway's provider was asked and did not answer, or refused. The detail says why; correct the gateway's settings, or repeat the request later.",
     Busy = "busy" SERVICE_UNAVAILABLE "Too much is waiting"
@@ -232,6 +236,8 @@ impl From<Refusal> for ProblemDetails {
             Refusal::NotConfigured => ProblemType::NotConfigured,
             Refusal::IdempotencyConflict => ProblemType::IdempotencyConflict,
             Refusal::NotAgain => ProblemType::NotResendable,
+            Refusal::NumberRefused => ProblemType::NumberRefused,
+            Refusal::TooManyPasscodes { .. } => ProblemType::TooManyPasscodes,
             Refusal::Busy => ProblemType::Busy,
             Refusal::StoreUnavailable => ProblemType::StoreUnavailable,
             Refusal::Stopping => ProblemType::Stopping,
@@ -241,6 +247,9 @@ impl From<Refusal> for ProblemDetails {
             Refusal::Invalid(problems) => Self::invalid(problems),
             Refusal::NoCredits { needed, remaining } => {
                 Self::new(kind, detail).with(json!({"needed": needed, "remaining": remaining}))
+            }
+            Refusal::TooManyPasscodes { retry_after_s } => {
+                Self::new(kind, detail).retry_after(retry_after_s.into())
             }
             _ => Self::new(kind, detail),
         }
@@ -281,6 +290,8 @@ mod tests {
             (Refusal::NoCredits { needed: 2, remaining: 1 }, "no-credits", 402),
             (Refusal::NotConfigured, "not-configured", 409),
             (Refusal::IdempotencyConflict, "idempotency-conflict", 422),
+            (Refusal::NumberRefused, "number-refused", 403),
+            (Refusal::TooManyPasscodes { retry_after_s: 9 }, "too-many-passcodes", 429),
             (Refusal::Busy, "busy", 503),
             (Refusal::StoreUnavailable, "store-unavailable", 503),
             (Refusal::Stopping, "stopping", 503),
@@ -293,7 +304,7 @@ mod tests {
             let response = problem.into_response();
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()["content-type"], "application/problem+json");
-            assert_eq!(response.headers().contains_key("retry-after"), status == 503, "{slug}");
+            assert_eq!(response.headers().contains_key("retry-after"), matches!(status, 429 | 503), "{slug}");
         }
     }
 

@@ -82,6 +82,8 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::events::routes());
     routes.extend(crate::otp::routes());
     routes.extend(crate::figures::routes());
+    routes.extend(crate::guard::routes());
+    routes.extend(crate::statistics::routes());
     routes.extend(crate::settings::routes());
     routes.extend(crate::trial::routes());
     routes.extend(crate::balance::routes());

@@ -25,6 +25,10 @@ fn policies() -> Vec<&'static str> {
     vec!["failover", "sent"]
 }
 
+fn orders() -> Vec<&'static str> {
+    vec!["fixed", "adaptive"]
+}
+
 fn healths() -> Vec<&'static str> {
     vec!["connecting", "up", "down"]
 }
@@ -65,6 +69,11 @@ pub(crate) static SETTINGS_INPUT: Object = Object {
             Shape::OneOf(policies),
             "A gateway took a message and did not answer: `failover` sends it by the next one, and it may arrive twice; `sent` counts it as sent, and it may not arrive.",
         ),
+        optional(
+            "gateway_order",
+            Shape::OneOf(orders),
+            "Which gateway goes first: `fixed`, the first in order that takes messages; `adaptive`, the one that does best for the number's country, by codes entered and receipts. `fixed` where left out.",
+        ),
         optional("gateways", GATEWAYS, "Primary, failover, and so on."),
         alias("gateway", GATEWAYS),
     ],
@@ -96,6 +105,7 @@ static SETTINGS: Object = Object {
             Shape::OneOf(policies),
             "What happens to a message that a gateway took without an answer.",
         ),
+        required("gateway_order", Shape::OneOf(orders), "Which gateway goes first."),
         required("gateways", Shape::List(&Shape::Object(&GATEWAY), 8), "Primary first."),
         optional(
             "default_unavailable",
@@ -320,7 +330,7 @@ async fn plugins(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {
 mod tests {
     use super::*;
     use serde_json::json;
-    use textgate_dispatch::{CreditsView, GatewayStatus, GatewayView, Mode, OnUncertain};
+    use textgate_dispatch::{CreditsView, GatewayOrder, GatewayStatus, GatewayView, Mode, OnUncertain};
     use textgate_gateway::LineStatus;
     use textgate_sms::GatewayId;
 
@@ -386,6 +396,7 @@ mod tests {
             test_number: None,
             failover_after_ms: 3000,
             on_uncertain: OnUncertain::Failover,
+            gateway_order: GatewayOrder::Adaptive,
             gateways: vec![GatewayView {
                 id: GatewayId(1),
                 name: "main".into(),

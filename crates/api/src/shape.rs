@@ -2,7 +2,9 @@
 
 use crate::time::{GIVEN, Given};
 use serde_json::{Map, Value, json};
+use std::net::IpAddr;
 use textgate_gateway::Problem;
+use textgate_sms::Country;
 
 /// The form of one value.
 #[derive(Clone, Copy)]
@@ -19,6 +21,10 @@ pub(crate) enum Shape {
     TimeGiven,
     /// A time as it is shown.
     Time,
+    /// A country by its two letters.
+    Country,
+    /// An IP address.
+    Address,
     /// Overwrite: yes or no, or the type 1 to 7.
     Overwrite,
     /// A gateway's settings: an object of its plugin's fields, validated by the plugin.
@@ -137,6 +143,12 @@ impl Shape {
                 Value::String(_) => {}
                 _ => wrong("enter a text, as in \"…\"".into()),
             },
+            Self::Country if value.as_str().is_none_or(|text| Country::parse(text).is_err()) => {
+                wrong("enter a country by its two letters (ISO 3166-1), as in \"DE\"".into());
+            }
+            Self::Address if value.as_str().is_none_or(|text| text.parse::<IpAddr>().is_err()) => {
+                wrong("enter an IP address, as in \"192.0.2.1\" or \"2001:db8::1\"".into());
+            }
             Self::Flag if !value.is_boolean() => wrong("enter true or false".into()),
             Self::Integer(min, max) if !is_within(value, *min, *max) => {
                 wrong(format!("enter a whole number from {min} to {max}"));
@@ -175,7 +187,13 @@ impl Shape {
                 _ => wrong("enter a list, as in […]".into()),
             },
             Self::Object(object) => object.check(value, path, problems),
-            Self::Flag | Self::Integer(..) | Self::Overwrite | Self::GatewaySettings | Self::Any => {}
+            Self::Country
+            | Self::Address
+            | Self::Flag
+            | Self::Integer(..)
+            | Self::Overwrite
+            | Self::GatewaySettings
+            | Self::Any => {}
         }
     }
 }
@@ -218,6 +236,8 @@ impl Shape {
                 {"type": "string", "format": "date-time"},
                 {"type": "integer", "minimum": 0, "description": "Unix seconds"},
             ]}),
+            Self::Country => json!({"type": "string", "pattern": "^[A-Za-z]{2}$"}),
+            Self::Address => json!({"type": "string", "maxLength": 45}),
             Self::Time => json!({"type": "string", "format": "date-time"}),
             Self::Overwrite => json!({"oneOf": [
                 {"type": "boolean"},

@@ -20,13 +20,21 @@ const fn entry(key: &'static str, page: &'static str) -> Entry {
 
 /// Sections by the keys of their texts, as the product has them.
 static SECTIONS: &[(&str, &[Entry])] = &[
-    ("nav.snapshot", &[entry("nav.dashboard", "dashboard"), entry("nav.allocation", "allocation")]),
+    (
+        "nav.snapshot",
+        &[
+            entry("nav.dashboard", "dashboard"),
+            entry("nav.allocation", "allocation"),
+            entry("nav.gateway_statistics", "gateway-statistics"),
+        ],
+    ),
     (
         "nav.comms",
         &[
             Entry { key: "nav.sms_settings", page: "sms-settings", menu: "nav.communications" },
             entry("nav.messages", "messages"),
             entry("nav.passcodes", "passcodes"),
+            entry("nav.fraud_guard", "fraud-guard"),
         ],
     ),
     (

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::flow;
+use crate::guard::Question;
 use crate::view::{Route, View};
 use crate::words::{Refusal, Request, Taken, What};
 use futures_util::FutureExt as _;
@@ -166,7 +167,7 @@ impl Engine {
 
     /// One message, with everything decided that can be decided without the store. It has its place among those that wait.
     fn prepare(
-        &self,
+        self: &Arc<Self>,
         view: &View,
         vs: VsId,
         request: Request,
@@ -181,6 +182,9 @@ impl Engine {
         let route = view.route(vs).ok_or(Refusal::NotConfigured)?;
         let plan = plan(route, &request.text)?;
         let kind = request.kind.unwrap_or(Kind::Text);
+        if kind == Kind::Otp && !request.was_judged {
+            self.judge_message(view, &question(vs, checked.to, &request, now_ms))?;
+        }
         if !self.take_place(kind) {
             return Err(Refusal::Busy);
         }
@@ -215,6 +219,10 @@ impl Engine {
         if let Some(step) = &new.passcode {
             self.watch(&new, step, now, now_ms);
         }
+        let mut routing = Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms);
+        if route.is_adaptive {
+            self.choose_first(route, checked.to, now_ms, &mut routing);
+        }
         let mut submission = Box::new(Submission {
             id,
             to: checked.to,
@@ -226,7 +234,7 @@ impl Engine {
             valid_until: now + Duration::from_secs(checked.validity_s.into()),
             answer_by: now,
             is_test: request.is_test,
-            routing: Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms),
+            routing,
         });
         if let Some(gateway) = avoid {
             flow::pass_over(route, &mut submission, gateway);
@@ -239,6 +247,16 @@ impl Engine {
             && !may_be_refused;
         let (due_ms, payers) = (checked.due_ms, new.payers.clone());
         Ok((new, Prepared { id, vs, kind, plan, due_ms, payers, may_overlap, submission: Some(submission) }))
+    }
+
+    /// Notes which gateway goes first for this number, and why.
+    fn choose_first(&self, route: &Route, to: PhoneNumber, now_ms: i64, routing: &mut Routing) {
+        let country = to.country();
+        let gateways = route.stations.iter().map(|station| station.id);
+        let Some(choice) = self.statistics.choose(gateways, country, now_ms) else { return };
+        let built: SmallVec<[_; 4]> = route.stations.iter().map(|station| station.built()).collect();
+        let why = choice.why(built.iter().map(|built| built.name.as_str()), country);
+        (routing.first, routing.chosen) = (choice.first, Some(why.into_boxed_str()));
     }
 
     /// The store has said what became of a message: a new one goes on its way.
@@ -360,6 +378,12 @@ impl Checked {
             _ => Err(problems),
         }
     }
+}
+
+/// What the fraud guard is asked about a passcode that was made elsewhere.
+fn question<'a>(vs: VsId, number: PhoneNumber, request: &'a Request, now_ms: i64) -> Question<'a> {
+    let purpose = request.purpose.as_deref().unwrap_or_default();
+    Question { vs, number, purpose, ip: request.ip, is_checked: false, now_ms }
 }
 
 /// What is wrong with a text whichever gateway sends it, if anything.

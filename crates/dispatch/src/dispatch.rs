@@ -129,6 +129,8 @@ impl Dispatch {
 
     /// Metrics in the OpenMetrics text format.
     pub fn render_metrics(&self) -> String {
+        let blocks = self.engine.guard.blocks_in_force(self.engine.clock.now_ms());
+        self.engine.metrics.guard_blocks.set(i64::try_from(blocks).unwrap_or(i64::MAX));
         self.engine.metrics.render(&self.engine.view.load())
     }
 

@@ -5,11 +5,13 @@ use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
+use crate::guard::Guard;
 use crate::otp::Watches;
 use crate::retention;
 use crate::rotation::Rotation;
 use crate::runners::Runners;
 use crate::station::Station;
+use crate::statistics::Statistics;
 use crate::view::View;
 use crate::watching::Watchers;
 use crate::words::{DirectoryError, Happening, What};
@@ -49,6 +51,8 @@ pub(crate) struct Engine {
     pub(crate) accounts: Accounts,
     /// A change of the key that seals.
     pub(crate) rotation: Mutex<Rotation>,
+    pub(crate) guard: Guard,
+    pub(crate) statistics: Statistics,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -71,6 +75,8 @@ impl Engine {
         let Parts { store, sealer, plugins, environment, limits, metrics } = parts;
         let directory = store.directory().await?;
         let newest = store.newest().await?;
+        let guard = Guard::new(clock.now_ms());
+        guard.restore(&store.guard_blocks().await?);
         let engine = Self {
             store,
             sealer,
@@ -88,6 +94,8 @@ impl Engine {
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
             rotation: Mutex::default(),
+            guard,
+            statistics: Statistics::new(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),

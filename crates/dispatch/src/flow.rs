@@ -57,9 +57,10 @@ impl Engine {
                 return self.agenda.retry(now + pause, submission);
             }
             let station = Arc::clone(&route.stations[at]);
-            if at > 0 && submission.routing.tried | submission.routing.asked == 0 {
-                // The primary cannot take it now, and was passed over.
-                self.count_failover(&submission, route.stations[0].id);
+            let first = first_of(route, &submission);
+            if at != first && submission.routing.tried | submission.routing.asked == 0 {
+                // The first cannot take it now, and was passed over.
+                self.count_failover(&submission, route.stations[first].id);
             }
             let routing = &mut submission.routing;
             let is_alternative = (0..route.stations.len()).any(|i| i != at && routing.tried & bit(i) == 0);
@@ -169,7 +170,12 @@ impl Engine {
             station.meters.submit.observe(took.as_secs_f64());
             let next = self.next(&view, station, &mut submission, &outcome, now);
             let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-            let detail = told(&outcome);
+            let detail = told(&outcome, &mut submission);
+            self.statistics.attempt(station.id, submission.to, outcome.class, took_ms, now_ms);
+            if outcome.class == OutcomeClass::Sent && submission.kind == Kind::Otp {
+                let vs = submission.routing.vs;
+                self.statistics.passcode_sent(vs, station.id, submission.to, now_ms);
+            }
             let attempt = Event::Attempt {
                 at_ms: now_ms - i64::from(took_ms),
                 took_ms,
@@ -333,11 +339,16 @@ impl Engine {
     }
 }
 
-/// What an attempt tells of its outcome: why, and the provider's own words where somebody watches.
-fn told(outcome: &Outcome) -> Cow<'static, str> {
-    match &outcome.answer {
+/// What an attempt tells of its outcome: why, the provider's own words where somebody watches, and why this gateway was the first.
+fn told(outcome: &Outcome, submission: &mut Submission) -> Cow<'static, str> {
+    let told = match &outcome.answer {
         None => outcome.detail.clone(),
         Some(answer) => format!("{}; the provider answered: {answer}", outcome.detail).into(),
+    };
+    match submission.routing.chosen.take() {
+        None => told,
+        Some(why) if told.is_empty() => String::from(why).into(),
+        Some(why) => format!("{told}; {why}").into(),
     }
 }
 
@@ -364,10 +375,19 @@ fn another_round(submission: &mut Submission, now: Instant) -> Duration {
     pause
 }
 
+/// The position of the gateway that goes first for this message.
+fn first_of(route: &Route, submission: &Submission) -> usize {
+    // Of another list than it was chosen from, it is the first.
+    let first = usize::from(submission.routing.first);
+    if first < route.stations.len() { first } else { 0 }
+}
+
 /// The first gateway in order that takes messages now, and that it does; else one that it left for being slow; where none does,
 /// the first that was not tried, to wait there.
 fn choose(route: &Route, submission: &Submission, now: Instant) -> (usize, bool) {
-    let but = |passed: u8| route.stations.iter().enumerate().filter(move |(i, _)| passed & bit(*i) == 0);
+    let first = first_of(route, submission);
+    let all = || std::iter::once(first).chain((0..route.stations.len()).filter(move |i| *i != first));
+    let but = |passed: u8| all().filter(move |i| passed & bit(*i) == 0).map(|i| (i, &route.stations[i]));
     let routing = &submission.routing;
     let offering = |passed| but(passed).find(|(_, station)| station.offers(now));
     match offering(routing.tried).or_else(|| offering(routing.asked)) {
@@ -385,6 +405,9 @@ fn is_other_well(route: &Route, submission: &Submission, but: GatewayId) -> bool
 fn renew(route: &Route, submission: &mut Submission) {
     let routing = &mut submission.routing;
     if routing.order != route.order {
+        if routing.order != 0 {
+            (routing.first, routing.chosen) = (0, None);
+        }
         (routing.order, routing.tried, routing.asked) = (route.order, 0, 0);
     }
 }

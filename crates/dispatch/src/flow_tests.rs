@@ -2,10 +2,11 @@
 
 use crate::Limits;
 use crate::testing::{Bench, Reaction, down, request};
-use crate::words::{OnUncertain, Refusal, Request};
+use crate::view::Settings;
+use crate::words::{GatewayOrder, OnUncertain, Refusal, Request};
 use std::time::Duration;
 use textgate_gateway::Health;
-use textgate_sms::{Kind, MessageId, MessageState, OutcomeClass, VsId};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, PhoneNumber, VsId};
 use tokio::time::{Instant, sleep};
 
 use MessageState::{Accepted, Cancelled, Expired, Failed, Scheduled, Sent};
@@ -514,4 +515,40 @@ async fn every_problem_of_a_request_is_told_at_once() {
     let paths: Vec<&str> = problems.iter().map(|p| p.path.as_str()).collect();
     assert_eq!(paths, ["to", "text", "sender", "overwrite", "validity_s", "send_at"]);
     assert_eq!(problems[0].message, "remove +, spaces and punctuation: 15550100100");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_adaptive_order_the_best_for_the_country_goes_first_and_its_time_line_says_why() {
+    let bench = Bench::with(&["a", "b"]).await;
+    let adaptive = Settings { gateway_order: GatewayOrder::Adaptive, ..Settings::default() };
+    bench.set_as(&["a", "b"], adaptive).await;
+    let engine = &bench.dispatch.engine;
+    // Of a's codes none is entered, of b's all are.
+    for n in 0..60 {
+        let to = PhoneNumber::from_u64(15_550_100_000 + n).unwrap();
+        let gateway = GatewayId(if n % 2 == 0 { A } else { B });
+        engine.statistics.attempt(gateway, to, OutcomeClass::Sent, 10, engine.clock.now_ms());
+        engine.statistics.passcode_sent(VsId::ROOT, gateway, to, engine.clock.now_ms());
+        if n % 2 == 1 {
+            engine.converted(VsId::ROOT, to);
+        }
+    }
+    sleep(Duration::from_secs(600)).await;
+    let mut first = Vec::new();
+    for _ in 0..20 {
+        let id = bench.accept(Kind::Text).await;
+        bench.settle().await;
+        assert_eq!(bench.state(id), Sent);
+        first.push((bench.store.attempts(id)[0].0, id));
+    }
+    let by_b: Vec<_> = first.iter().filter(|(gateway, _)| *gateway == B).collect();
+    assert!(by_b.len() >= 18, "{first:?}");
+    let events = bench.store.messages.lock().unwrap()[&by_b[0].1].events.clone();
+    let told = format!("{events:?}");
+    assert!(told.contains("b goes first, as it is best for US (codes entered: a 3 % of"), "{told}");
+    // The others follow where it fails.
+    bench.script("b").answers(Unavailable);
+    let id = bench.accept(Kind::Otp).await;
+    bench.settle().await;
+    assert_eq!(bench.store.attempts(id).last(), Some(&(A, OutcomeClass::Sent)));
 }

@@ -19,6 +19,7 @@ mod flow;
 #[cfg(test)]
 mod flow_tests;
 mod front;
+mod guard;
 mod lanes;
 mod metrics;
 mod otp;
@@ -30,6 +31,7 @@ mod runners;
 #[cfg(test)]
 mod simulation;
 mod station;
+mod statistics;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -42,6 +44,10 @@ pub use front::{
     BalanceRefusal, CallbackRefusal, Export, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope,
     Series, SeriesStep,
 };
+pub use guard::{
+    GuardBlockView, GuardCount, GuardLimit, GuardMode, GuardReason, GuardRefused, GuardReport, GuardRules,
+    GuardView, Per,
+};
 pub use metrics::Metrics;
 pub use otp::{
     CheckView, CodeAlphabet, OtpApp, OtpSettings, OtpSettingsView, PasscodeRefusal, PasscodeRequest,
@@ -49,5 +55,6 @@ pub use otp::{
 };
 pub use people::*;
 pub use rotation::{KeyUse, KeyView, RotationView};
+pub use statistics::GatewayStanding;
 pub use watching::{Watch, Watched};
 pub use words::*;

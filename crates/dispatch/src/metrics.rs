@@ -2,6 +2,7 @@
 //!
 //! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
 
+use crate::guard::GuardReason;
 use crate::otp::PasscodeMeters;
 use crate::people::SignInRefusal;
 use crate::station::Station;
@@ -10,7 +11,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
@@ -42,6 +43,10 @@ pub struct Metrics {
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
     pub(crate) passcodes: PasscodeMeters,
+    pub(crate) guard_ranges_blocked: Counter,
+    pub(crate) guard_blocks: Gauge,
+    guard_refused: [Counter; GuardReason::ALL.len()],
+    guard_would_refuse: [Counter; GuardReason::ALL.len()],
     sign_ins: [Counter; SIGN_INS.len()],
     commit: Histogram,
     commit_operations: Histogram,
@@ -69,6 +74,13 @@ impl Default for Metrics {
             Unit::Seconds,
             waits.clone(),
         );
+        let guard_refused =
+            family(&mut registry, "guard_refused", "Passcodes that the fraud guard refused, by reason");
+        let guard_would_refuse = family(
+            &mut registry,
+            "guard_would_refuse",
+            "Passcodes that the fraud guard would have refused in a dry run, by reason",
+        );
         let mut counter = |name, help| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -92,6 +104,10 @@ impl Default for Metrics {
         );
         let inbound = counter("inbound_messages", "Messages that phones sent");
         let passcodes = PasscodeMeters::register(&mut registry);
+        let guard_ranges_blocked =
+            counter("guard_ranges_blocked", "Ranges that the fraud guard blocked by itself");
+        let guard_blocks = Gauge::default();
+        registry.register("guard_blocks", "Ranges that are blocked now", guard_blocks.clone());
         let commit = latency();
         registry.register_with_unit(
             "store_commit",
@@ -117,6 +133,10 @@ impl Default for Metrics {
             receipts_unmatched,
             inbound,
             passcodes,
+            guard_ranges_blocked,
+            guard_blocks,
+            guard_refused: reasons(&guard_refused),
+            guard_would_refuse: reasons(&guard_would_refuse),
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
             commit,
             commit_operations,
@@ -143,6 +163,12 @@ impl Metrics {
             Some(SignInRefusal::StoreUnavailable) => store_unavailable,
         };
         counter.inc();
+    }
+
+    /// Counts a passcode that the fraud guard refused, or would have.
+    pub(crate) fn on_guard(&self, reason: GuardReason, is_dry_run: bool) {
+        let counters = if is_dry_run { &self.guard_would_refuse } else { &self.guard_refused };
+        counters[reason as usize].inc();
     }
 
     /// All of it, with the gateways as they are now.
@@ -179,6 +205,10 @@ fn family(registry: &mut Registry, name: &str, help: &str) -> Family<Labels, Cou
     let family = Family::<Labels, Counter>::default();
     registry.register(name, help, family.clone());
     family
+}
+
+fn reasons(family: &Family<Labels, Counter>) -> [Counter; GuardReason::ALL.len()] {
+    GuardReason::ALL.map(|reason| get(family, "reason", reason.name()))
 }
 
 fn get(family: &Family<Labels, Counter>, label: &'static str, value: &'static str) -> Counter {

@@ -42,5 +42,11 @@ pub(crate) async fn tidy(engine: &Engine) -> Result<(), StoreError> {
     while engine.store.prune(before(engine.limits.history_days), STEP).await? >= STEP {
         tokio::time::sleep(BREATH).await;
     }
+    let view = engine.view.load_full();
+    engine.statistics.tidy(|gateway| view.stations.contains_key(&gateway));
+    let gone = engine.guard.tidy(|vs| view.server(vs).is_some(), now_ms);
+    if !gone.is_empty() {
+        engine.store.keep_guard_blocks(Vec::new(), gone, Vec::new()).await?;
+    }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! The directory as dispatch reads it: one immutable snapshot, swapped whole at each change, so that the way of a message
 //! takes no lock and meets no half-made change.
 
+use crate::guard::{GuardRules, Rules};
 use crate::otp::OtpConfig;
 use crate::station::Station;
-use crate::words::{Caller, Mode, OnUncertain};
+use crate::words::{Caller, GatewayOrder, Mode, OnUncertain};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
@@ -49,6 +50,10 @@ pub(crate) struct Server {
     pub(crate) otp: Arc<OtpConfig>,
     /// Where its messages leave; `None` where no gateway is configured for it or above it.
     pub(crate) route: Option<Arc<Route>>,
+    /// Its own rules for the fraud guard, where it has any.
+    pub(crate) guard_rules: Option<GuardRules>,
+    /// The fraud guard's rules in force; `None` where neither it nor one above it has any.
+    pub(crate) guard: Option<Arc<Rules>>,
 }
 
 /// SMS settings but for the gateways, read.
@@ -58,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) test_number: Option<PhoneNumber>,
     pub(crate) failover_after_ms: u32,
     pub(crate) on_uncertain: OnUncertain,
+    pub(crate) gateway_order: GatewayOrder,
 }
 
 /// Where messages leave, and who pays for them.
@@ -75,6 +81,8 @@ pub(crate) struct Route {
     pub(crate) failover_after: Duration,
     /// What happens to a message without an answer.
     pub(crate) on_uncertain: OnUncertain,
+    /// Whether the gateway that goes first is chosen for each message.
+    pub(crate) is_adaptive: bool,
 }
 
 /// What [`SmsSettings::more`] holds.
@@ -82,6 +90,7 @@ pub(crate) struct Route {
 #[serde(default)]
 struct More {
     on_uncertain: OnUncertain,
+    gateway_order: GatewayOrder,
 }
 
 // === impl Settings ===
@@ -93,6 +102,7 @@ impl Default for Settings {
             test_number: None,
             failover_after_ms: FAILOVER_AFTER_MS,
             on_uncertain: OnUncertain::default(),
+            gateway_order: GatewayOrder::default(),
         }
     }
 }
@@ -100,7 +110,7 @@ impl Default for Settings {
 impl Settings {
     /// As the store keeps them.
     pub(crate) fn to_record(&self) -> SmsSettings {
-        let more = More { on_uncertain: self.on_uncertain };
+        let more = More { on_uncertain: self.on_uncertain, gateway_order: self.gateway_order };
         SmsSettings {
             is_custom: self.mode == Mode::Custom,
             test_number: self.test_number.map(PhoneNumber::as_u64),
@@ -117,6 +127,7 @@ impl Settings {
             test_number: record.test_number.and_then(PhoneNumber::from_u64),
             failover_after_ms: record.failover_after_ms,
             on_uncertain: more.on_uncertain,
+            gateway_order: more.gateway_order,
         }
     }
 }
@@ -141,6 +152,8 @@ impl View {
                 gateways: Vec::new(),
                 otp: Arc::clone(&view.usual_otp),
                 route: None,
+                guard_rules: None,
+                guard: None,
             };
             view.servers.insert(record.id, server);
         }
@@ -159,6 +172,20 @@ impl View {
         for gateway in gateways {
             if let Some(server) = view.servers.get_mut(&gateway.vs) {
                 server.gateways.push(gateway.id);
+            }
+        }
+        for (vs, rules) in &directory.guard_rules {
+            if let Some(server) = view.servers.get_mut(vs) {
+                // Rules that this version cannot read are the strictest it knows.
+                server.guard_rules = Some(serde_json::from_value(rules.clone()).unwrap_or_default());
+            }
+        }
+        if !directory.guard_rules.is_empty() {
+            let guards: Vec<_> = view.servers.keys().map(|vs| (*vs, view.find_guard(*vs))).collect();
+            for (vs, guard) in guards {
+                if let Some(server) = view.servers.get_mut(&vs) {
+                    server.guard = guard.map(Arc::new);
+                }
             }
         }
         let routes: Vec<(VsId, Route)> =
@@ -206,6 +233,11 @@ impl View {
         self.servers.get(&vs).map_or(&self.usual_otp, |server| &server.otp)
     }
 
+    /// The fraud guard's rules that somebody has put for this virtual server, or above it.
+    pub(crate) fn guard(&self, vs: VsId) -> Option<&Rules> {
+        self.servers.get(&vs)?.guard.as_deref()
+    }
+
     /// The virtual server of this path; slashes at its ends do not matter.
     pub(crate) fn at_path(&self, path: &str) -> Option<VsId> {
         let inner = path.trim_matches('/');
@@ -238,6 +270,12 @@ impl View {
         std::iter::successors(self.servers.get(&vs), |server| self.servers.get(&server.parent?))
     }
 
+    /// The fraud guard's rules of a virtual server: its own, bounded by those above it.
+    fn find_guard(&self, vs: VsId) -> Option<Rules> {
+        let own: Vec<&GuardRules> = self.up(vs).filter_map(|server| server.guard_rules.as_ref()).collect();
+        own.into_iter().rev().fold(None, |above, own| Some(Rules::under(own, above.as_ref())))
+    }
+
     /// Climbs to the first virtual server with gateways of its own; every one on the way pays.
     fn find_route(&self, vs: VsId) -> Option<Route> {
         let mut payers = SmallVec::new();
@@ -251,6 +289,7 @@ impl View {
             return (!stations.is_empty()).then(|| Route {
                 gateways_of: server.id,
                 order: order(&stations),
+                is_adaptive: server.settings.gateway_order == GatewayOrder::Adaptive && stations.len() > 1,
                 stations,
                 payers,
                 failover_after: Duration::from_millis(server.settings.failover_after_ms.into()),

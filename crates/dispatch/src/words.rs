@@ -1,8 +1,10 @@
 //! What callers hand in and get back: plain types that serialise to the API's JSON.
 
+use crate::guard::GuardRules;
 use crate::otp::OtpSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::time::Instant;
 use textgate_gateway::{LineStatus, Problem};
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, OutcomeClass, ReceiptState, VsId};
@@ -35,6 +37,12 @@ pub struct Request {
     pub is_test: bool,
     /// The message that this one repeats on somebody's request; see [`Dispatch::resend`](crate::Dispatch::resend).
     pub resend_of: Option<MessageId>,
+    /// What a passcode is for, in the caller's words; the fraud guard may count by it.
+    pub purpose: Option<String>,
+    /// The address that a passcode was asked for from, as the caller says; the fraud guard may count by it.
+    pub ip: Option<IpAddr>,
+    /// The fraud guard was asked before.
+    pub was_judged: bool,
 }
 
 /// A message that was accepted: it is on disk.
@@ -79,6 +87,15 @@ pub enum Refusal {
     /// The passcode that it carries may not be sent again by now.
     #[error("the passcode may not be sent again by now; look at how it stands")]
     NotAgain,
+    /// The fraud guard: passcodes are not sent to this number. Why is for the operator to see, not for who tries.
+    #[error("passcodes are not sent to this number")]
+    NumberRefused,
+    /// The fraud guard: too many passcodes were asked for.
+    #[error("too many passcodes were asked for; try again later")]
+    TooManyPasscodes {
+        /// When to ask again (s).
+        retry_after_s: u32,
+    },
     /// Too much is waiting already.
     #[error("too many messages are waiting; try again in a moment")]
     Busy,
@@ -206,6 +223,17 @@ pub enum OnUncertain {
     Sent,
 }
 
+/// Which of several gateways goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayOrder {
+    /// The first that takes messages, in the order that is set.
+    #[default]
+    Fixed,
+    /// The one that does best for the number's country, by codes entered and receipts.
+    Adaptive,
+}
+
 /// SMS settings as they come in. In gateway settings, a secret that is blank or left out keeps its value; `null` clears it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,6 +249,9 @@ pub struct SettingsInput {
     /// What happens to a message without an answer.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
+    /// Which gateway goes first.
+    #[serde(default)]
+    pub gateway_order: GatewayOrder,
     /// Primary, failover, and so on (at most 8).
     #[serde(default, alias = "gateway")]
     pub gateways: Vec<GatewayInput>,
@@ -265,6 +296,8 @@ pub struct SettingsView {
     pub failover_after_ms: u32,
     /// What happens to a message without an answer.
     pub on_uncertain: OnUncertain,
+    /// Which gateway goes first.
+    pub gateway_order: GatewayOrder,
     /// Primary first.
     pub gateways: Vec<GatewayView>,
     /// Why mode Default cannot be used now, where it cannot.
@@ -466,6 +499,9 @@ pub struct ManifestServer {
     /// The SMS settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms_settings: Option<SettingsInput>,
+    /// The fraud guard's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardRules>,
     /// API keys.
     #[serde(default)]
     pub api_key: Vec<ManifestKey>,

@@ -140,6 +140,9 @@ impl Engine {
         if let Some(state) = matched.changed_to {
             self.count_matched(matched);
             self.hear_receipt(matched);
+            if let Some(to) = matched.to {
+                self.statistics.receipt(matched.gateway, to, state, self.clock.now_ms());
+            }
             self.came_to(matched.id, matched.vs, state);
         }
     }

@@ -55,6 +55,10 @@ pub struct Routing {
     pub asked: u8,
     /// Which list of gateways these bits speak of.
     pub order: u16,
+    /// Which gateway goes first, by its position.
+    pub first: u8,
+    /// Why that one, where it was chosen for this message; told with its first attempt.
+    pub chosen: Option<Box<str>>,
     /// How often all gateways were tried in vain.
     pub round: u16,
     /// How long the gateway it is with may be silent (ms).
@@ -87,6 +91,8 @@ impl Routing {
             tried: 0,
             asked: 0,
             order: 0,
+            first: 0,
+            chosen: None,
             round: 0,
             patience_ms: 0,
             is_along: false,

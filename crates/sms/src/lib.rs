@@ -4,6 +4,7 @@
 
 mod alphabet;
 mod cluster;
+mod country;
 mod data_coding;
 mod decode;
 mod encoding;
@@ -11,6 +12,7 @@ mod header;
 mod id;
 mod language;
 mod number;
+mod numbering;
 mod reassemble;
 mod segment;
 mod septets;
@@ -21,6 +23,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use country::{Country, CountryError};
 pub use data_coding::{encoding_of_data_coding, encoding_of_tp_dcs, smpp_data_coding, tp_dcs};
 pub use decode::decode;
 pub use encoding::{Choices, Encoding, Shifts, choose};
@@ -28,6 +31,7 @@ pub use header::{Header, HeaderOctets, Part, header, parse_header};
 pub use id::{IdSequence, MessageId};
 pub use language::Language;
 pub use number::{NumberError, PhoneNumber};
+pub use numbering::NumberUse;
 pub use reassemble::Assembly;
 pub use segment::{
     EncodeError, MAX_SEGMENTS, Reference, Segment, Segments, USER_DATA_OCTETS, count, encode_whole, segment,

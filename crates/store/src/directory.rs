@@ -29,6 +29,8 @@ pub struct Directory {
     pub otp_settings: Vec<(VsId, serde_json::Value)>,
     /// Templates of passcodes' texts, by virtual server, purpose and locale.
     pub otp_templates: Vec<OtpTemplate>,
+    /// Rules of the fraud guard, as JSON that dispatch reads, of those that have any.
+    pub guard_rules: Vec<(VsId, serde_json::Value)>,
 }
 
 /// One tenant.
@@ -184,6 +186,15 @@ pub enum Change {
         purpose: String,
         /// Its locale.
         locale: String,
+    },
+    /// Puts a virtual server's rules for the fraud guard, or takes them away.
+    PutGuardRules {
+        /// Whose.
+        vs: VsId,
+        /// The rules as JSON (never a secret); `None`: none of its own.
+        rules: Option<serde_json::Value>,
+        /// What the audit log shows of it.
+        difference: Difference,
     },
     /// Gives or takes credits.
     Allocate {

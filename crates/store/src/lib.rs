@@ -8,6 +8,7 @@ mod directory;
 mod error;
 mod events;
 mod figures;
+mod guard;
 mod keys;
 mod message;
 mod passcode;
@@ -24,6 +25,7 @@ pub use directory::{
 };
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
+pub use guard::GuardBlock;
 pub use keys::{KeyFile, Keys, KeysError, MOST_KEYS, Octets, SealingKey};
 pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,

@@ -177,6 +177,8 @@ pub struct Matched {
     pub id: MessageId,
     /// Whose it is.
     pub vs: VsId,
+    /// Where it went.
+    pub to: Option<PhoneNumber>,
     /// The gateway that the receipt came from.
     pub gateway: GatewayId,
     /// Its state changed to this.

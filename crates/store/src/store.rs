@@ -137,6 +137,18 @@ pub trait Store: Send + Sync + 'static {
     /// Ends sessions that were last used, or began, before these times (Unix time, ms). Answers how many.
     fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize>;
 
+    /// All ranges that the fraud guard has blocked, or remembers.
+    fn guard_blocks(&self) -> Answer<'_, Vec<GuardBlock>>;
+
+    /// Keeps blocked ranges, in place of those of the same virtual server and range, forgets others (by how their numbers begin), and adds
+    /// entries to the audit log. Need not be awaited.
+    fn keep_guard_blocks(
+        &self,
+        put: Vec<GuardBlock>,
+        gone: Vec<(VsId, u64)>,
+        notes: Vec<AuditNote>,
+    ) -> Answer<'static, ()>;
+
     /// The newest id in the store: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 

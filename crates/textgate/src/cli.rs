@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Show or set the SMS settings of a virtual server
     Settings(Settings),
+    /// Show the fraud guard's rules and blocked ranges, and release them
+    Guard(Guard),
     /// Send a test message by the SMS settings as they are
     Test(Test),
     /// Make, list and revoke API keys
@@ -260,6 +262,41 @@ pub(crate) struct Status {
 pub(crate) struct Settings {
     #[command(subcommand)]
     pub(crate) command: SettingsCommand,
+}
+
+/// `guard`.
+#[derive(Debug, Args)]
+pub(crate) struct Guard {
+    #[command(subcommand)]
+    pub(crate) command: GuardCommand,
+}
+
+/// What to do with the fraud guard.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardCommand {
+    /// Show the rules in force, and what was refused since the server was started
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List blocked ranges of numbers
+    Blocks {
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Release a blocked range: it is not blocked again by itself for a day
+    #[command(after_long_help = "\
+Example:
+  textgate guard release 491573123 --vs acme")]
+    Release {
+        /// How its numbers begin, as `textgate guard blocks` lists it
+        range: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 /// What to do with settings.

@@ -7,6 +7,7 @@ mod audit;
 mod dashboard;
 mod external;
 pub(crate) mod failure;
+mod fraud_guard;
 mod home;
 mod message;
 mod messages;
@@ -14,6 +15,7 @@ mod otp;
 mod preferences;
 mod sign_in;
 pub(crate) mod sms_settings;
+mod statistics;
 mod users;
 mod virtual_servers;
 mod welcome;
@@ -30,6 +32,8 @@ pub(crate) fn routes() -> Vec<Route> {
         sms_settings::routes(),
         dashboard::routes(),
         allocation::routes(),
+        statistics::routes(),
+        fraud_guard::routes(),
         messages::routes(),
         message::routes(),
         otp::routes(),

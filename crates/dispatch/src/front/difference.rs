@@ -50,6 +50,7 @@ fn shown(plugins: &Plugins, (settings, gateways): (&Settings, &[Gateway<'_>])) -
         ("test_number", Shown::Plain(json!(settings.test_number.map(PhoneNumber::masked)))),
         ("failover_after_ms", Shown::Plain(json!(settings.failover_after_ms))),
         ("on_uncertain", Shown::Plain(json!(settings.on_uncertain))),
+        ("gateway_order", Shown::Plain(json!(settings.gateway_order))),
         ("order", Shown::Plain(json!(order))),
         ("gateways", Shown::Parts(gateways.iter().map(gateway).collect())),
     ];

@@ -5,7 +5,7 @@ use super::{names, secrets};
 use crate::built::Built;
 use crate::engine::Engine;
 use crate::view::{FAILOVER_AFTER_MS, Server, Settings, View};
-use crate::words::{GatewayInput, Mode, OnUncertain, SettingsInput};
+use crate::words::{GatewayInput, GatewayOrder, Mode, OnUncertain, SettingsInput};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
@@ -110,7 +110,8 @@ impl Draft {
         above: Above,
         input: SettingsInput,
     ) -> Result<Self, Vec<Problem>> {
-        let SettingsInput { mode, test_number, failover_after_ms, on_uncertain, mut gateways } = input;
+        let SettingsInput { mode, test_number, failover_after_ms, on_uncertain, gateway_order, mut gateways } =
+            input;
         let mut problems = Vec::new();
         // A virtual server is born in mode Default: what else is set there may be changed before there is a way up.
         let is_selected = mode == Mode::Default && current.settings.mode != Mode::Default;
@@ -138,7 +139,7 @@ impl Draft {
             gateways.truncate(MOST_GATEWAYS);
         }
         let gateways = read_gateways(plugins, current, gateways, &mut problems);
-        let settings = Settings { mode, test_number, failover_after_ms, on_uncertain };
+        let settings = Settings { mode, test_number, failover_after_ms, on_uncertain, gateway_order };
         if problems.is_empty() { Ok(Self { settings, gateways }) } else { Err(problems) }
     }
 
@@ -165,6 +166,12 @@ impl Draft {
             found.push(match to.on_uncertain {
                 OnUncertain::Failover => "on uncertain failover".to_owned(),
                 OnUncertain::Sent => "on uncertain sent".to_owned(),
+            });
+        }
+        if to.gateway_order != from.gateway_order {
+            found.push(match to.gateway_order {
+                GatewayOrder::Fixed => "fixed order of gateways".to_owned(),
+                GatewayOrder::Adaptive => "adaptive order of gateways".to_owned(),
             });
         }
         let is_same_list = self.gateways.len() == current.gateways.len()

@@ -3,9 +3,10 @@
 use super::api_keys::{self, MOST_KEYS};
 use super::draft::{Above, Current, Draft};
 use super::servers::DEEPEST;
-use super::{credits, names, users};
+use super::{credits, guard, names, users};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
+use crate::guard::GuardRules;
 use crate::otp::{self, OtpSettings};
 use crate::view::View;
 use crate::words::{
@@ -194,6 +195,9 @@ impl<'a> Plan<'a> {
         if let Some(input) = said.sms_settings {
             self.settings(&at, &path, vs, said.credits.unwrap_or(credits.allocated), input);
         }
+        if let Some(rules) = said.guard {
+            self.guard(&at, &path, vs, rules);
+        }
         let mut named = BTreeSet::new();
         let mut count = self.keys.get(&vs).map_or(0, HashMap::len);
         for (index, key) in said.api_key.into_iter().enumerate() {
@@ -255,6 +259,18 @@ impl<'a> Plan<'a> {
             }
             Err(found) => {
                 let at = format!("{at}.sms_settings");
+                self.problems.extend(found.into_iter().map(|problem| problem.under(&at)));
+            }
+        }
+    }
+
+    fn guard(&mut self, at: &str, path: &str, vs: VsId, rules: GuardRules) {
+        let before = self.view.server(vs).and_then(|server| server.guard_rules.as_ref());
+        match guard::change(vs, before, Some(rules)) {
+            Ok(Some(change)) => self.change(path, "put the fraud guard's rules", change),
+            Ok(None) => {}
+            Err(found) => {
+                let at = format!("{at}.guard");
                 self.problems.extend(found.into_iter().map(|problem| problem.under(&at)));
             }
         }

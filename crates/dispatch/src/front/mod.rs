@@ -13,6 +13,7 @@ mod difference;
 mod draft;
 mod export;
 mod external;
+mod guard;
 mod manifest;
 mod messages;
 mod names;
@@ -23,6 +24,7 @@ mod series;
 mod servers;
 mod settings;
 mod sign_in;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod users;

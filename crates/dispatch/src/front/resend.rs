@@ -64,6 +64,7 @@ impl Dispatch {
             idempotency_key,
             resend_of: Some(id),
             is_test: false,
+            ..Request::default()
         };
         let mut answers = self.accept(vs, vec![request]).await;
         Ok(answers.pop().unwrap_or(Err(Refusal::StoreUnavailable))?)

@@ -75,6 +75,7 @@ impl Dispatch {
             test_number: server.settings.test_number.map(|number: PhoneNumber| number.to_string()),
             failover_after_ms: server.settings.failover_after_ms,
             on_uncertain: server.settings.on_uncertain,
+            gateway_order: server.settings.gateway_order,
             gateways: self.gateways_of(view, server),
             default_unavailable: self.default_unavailable(view, server, credits).await?,
             credits,

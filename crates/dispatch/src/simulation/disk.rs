@@ -99,7 +99,7 @@ impl Disk {
                 continue;
             };
             message.events.extend(one.attempt.clone());
-            let vs = message.vs;
+            let (vs, to) = (message.vs, Some(message.to));
             if let Some(transition) = &one.transition {
                 self.change(world, one.id, transition);
             }
@@ -115,6 +115,7 @@ impl Disk {
                         matched.push(Matched {
                             id: one.id,
                             vs,
+                            to,
                             gateway: GatewayId(0),
                             changed_to,
                             since_sent_ms: None,
@@ -208,8 +209,9 @@ impl Disk {
                 return None;
             };
             let changed_to = self.apply(world, id, receipt);
-            let (vs, gateway) = (self.messages[&id].vs, receipt.gateway);
-            Some(Matched { id, vs, gateway, changed_to, since_sent_ms: None })
+            let message = &self.messages[&id];
+            let (vs, to, gateway) = (message.vs, Some(message.to), receipt.gateway);
+            Some(Matched { id, vs, to, gateway, changed_to, since_sent_ms: None })
         };
         receipts.iter().map(one).collect()
     }

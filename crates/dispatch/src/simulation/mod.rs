@@ -4,7 +4,7 @@
 mod breaker;
 mod callers;
 mod check;
-mod dice;
+pub(crate) mod dice;
 mod disk;
 mod provider;
 pub(crate) mod pulse;

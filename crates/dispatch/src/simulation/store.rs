@@ -347,6 +347,19 @@ impl Store for ModelStore {
         self.read(move |_| 0)
     }
 
+    fn guard_blocks(&self) -> Answer<'_, Vec<GuardBlock>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn keep_guard_blocks(
+        &self,
+        _: Vec<GuardBlock>,
+        _: Vec<(VsId, u64)>,
+        _: Vec<AuditNote>,
+    ) -> Answer<'static, ()> {
+        self.read(move |_| ())
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         self.read(|disk| disk.messages.keys().next_back().copied().unwrap_or(MessageId::from_u64(0)))
     }

@@ -18,6 +18,8 @@ pub(crate) struct MemoryStore {
     pub(crate) refunds: Mutex<Vec<MessageId>>,
     pub(crate) directory: Mutex<Directory>,
     pub(crate) figures: Mutex<Vec<Tally>>,
+    pub(crate) guard_blocks: Mutex<Vec<GuardBlock>>,
+    pub(crate) notes: Mutex<Vec<AuditNote>>,
     /// While set, nothing can be written.
     pub(crate) is_full: Mutex<bool>,
     /// How long the answer about one message, or to its cancel, is on its way. Done is what is asked at once.
@@ -284,10 +286,15 @@ impl Store for MemoryStore {
         answer(Ok(self.directory.lock().unwrap().clone()))
     }
 
-    /// Understands the settings of the root with its gateways, and the passcode service's.
+    /// Understands the settings of the root, with its gateways, the passcode service's, and rules of the fraud guard.
     fn change(&self, _: String, _: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
         let mut directory = self.directory.lock().unwrap();
         for change in changes {
+            if let Change::PutGuardRules { vs, rules, .. } = change {
+                directory.guard_rules.retain(|(of, _)| *of != vs);
+                directory.guard_rules.extend(rules.map(|rules| (vs, rules)));
+                continue;
+            }
             passcodes::change(&mut directory, &change);
             let Change::PutSmsSettings { vs, settings, gateways, .. } = change else { continue };
             directory.sms_settings = vec![(vs, settings)];
@@ -350,6 +357,25 @@ impl Store for MemoryStore {
 
     fn expire_sessions(&self, _: i64, _: i64) -> Answer<'_, usize> {
         answer(Ok(0))
+    }
+
+    fn guard_blocks(&self) -> Answer<'_, Vec<GuardBlock>> {
+        answer(Ok(self.guard_blocks.lock().unwrap().clone()))
+    }
+
+    fn keep_guard_blocks(
+        &self,
+        put: Vec<GuardBlock>,
+        gone: Vec<(VsId, u64)>,
+        notes: Vec<AuditNote>,
+    ) -> Answer<'static, ()> {
+        let mut blocks = self.guard_blocks.lock().unwrap();
+        let is_replaced =
+            |block: &GuardBlock| put.iter().any(|new| (new.vs, new.range) == (block.vs, block.range));
+        blocks.retain(|block| !is_replaced(block) && !gone.contains(&(block.vs, block.range)));
+        blocks.extend(put);
+        self.notes.lock().unwrap().extend(notes);
+        answer(Ok(()))
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

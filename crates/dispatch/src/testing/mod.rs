@@ -76,8 +76,13 @@ impl Bench {
 
     /// Puts the root's gateways.
     pub(crate) async fn set(&self, keys: &[&str], on_uncertain: OnUncertain) {
+        self.set_as(keys, Settings { on_uncertain, ..Settings::default() }).await;
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn set_as(&self, keys: &[&str], settings: Settings) {
         let engine = &self.dispatch.engine;
-        let settings = Settings { mode: Mode::Custom, on_uncertain, ..Settings::default() };
+        let settings = Settings { mode: Mode::Custom, ..settings };
         let gateway = |key: &&str| {
             let id = GatewayId(u32::from(key.as_bytes()[0]));
             let valid = engine.plugins.check("scripted", &json!({"key": key})).unwrap();

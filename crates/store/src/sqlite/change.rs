@@ -1,11 +1,11 @@
 //! Changes of the directory, checked against what is there and written with a sentence for the audit log.
 
-use super::audit;
 use super::command::Failure;
 use super::entries::{number, role_code, role_of};
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
+use super::{audit, guard};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
 };
@@ -89,6 +89,15 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
         Change::RemoveOtpTemplate { vs, purpose, locale } => {
             let of = called(&virtual_server(connection, *vs)?.1);
             Made::new(*vs, otp::remove_template(connection, *vs, &of, purpose, locale)?)
+        }
+        Change::PutGuardRules { vs, rules, difference } => {
+            let (_, name) = virtual_server(connection, *vs)?;
+            guard::put_rules(connection, *vs, rules.as_ref())?;
+            let verb = if rules.is_some() { "put" } else { "removed" };
+            Made::new(
+                *vs,
+                (format!("{verb} the fraud guard's rules of {}", called(&name)), difference.clone()),
+            )
         }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
@@ -191,6 +200,8 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
         "DELETE FROM otp_template WHERE vs = ?1",
         "DELETE FROM api_key WHERE vs = ?1",
         "DELETE FROM credits WHERE vs = ?1",
+        "DELETE FROM guard_rules WHERE vs = ?1",
+        "DELETE FROM guard_block WHERE vs = ?1",
         "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",
         "DELETE FROM user WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",

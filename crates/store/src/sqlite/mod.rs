@@ -15,6 +15,7 @@ mod early;
 mod entries;
 mod figures;
 mod files;
+mod guard;
 mod list;
 mod otp;
 mod page;
@@ -372,6 +373,20 @@ impl Store for SqliteStore {
 
     fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize> {
         self.write((seen_before_ms, began_before_ms), Urgency::Lingers, 1, false, None, sign_ins::expire)
+    }
+
+    fn guard_blocks(&self) -> Answer<'_, Vec<GuardBlock>> {
+        self.read(guard::all)
+    }
+
+    fn keep_guard_blocks(
+        &self,
+        put: Vec<GuardBlock>,
+        gone: Vec<(VsId, u64)>,
+        notes: Vec<AuditNote>,
+    ) -> Answer<'static, ()> {
+        let weight = put.len() + gone.len() + notes.len();
+        self.write((put, gone, notes), Urgency::Lingers, weight, false, None, guard::keep)
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::standing::Standing;
 use crate::{Event, Matched, ReceiptRecord};
 use rusqlite::params;
-use textgate_sms::{MessageId, ReceiptState};
+use textgate_sms::{MessageId, PhoneNumber, ReceiptState};
 
 /// How many messages with one receipt id are looked at.
 const MOST_MATCHES: usize = 16;
@@ -93,5 +93,6 @@ pub(super) fn apply(standing: &mut Standing, attempt: u8, segment: u8, receipt: 
         _ => format!("receipt: {}", receipt.state),
     });
     let since_sent_ms = changed_to.and(since_sent_ms);
-    Matched { id: standing.id, vs: standing.vs, gateway: receipt.gateway, changed_to, since_sent_ms }
+    let to = PhoneNumber::from_u64(standing.number);
+    Matched { id: standing.id, vs: standing.vs, to, gateway: receipt.gateway, changed_to, since_sent_ms }
 }

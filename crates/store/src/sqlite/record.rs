@@ -9,7 +9,7 @@ use super::standing::Standing;
 use crate::{Event, Finished, InboundRecord, Matched, StoredMessage, Transition};
 use rusqlite::params;
 use std::borrow::Cow;
-use textgate_sms::{GatewayId, MessageId, MessageState, OutcomeClass, VsId};
+use textgate_sms::{GatewayId, MessageId, MessageState, OutcomeClass, PhoneNumber, VsId};
 
 /// Records outcomes, in order. Answers what receipts that had come early changed.
 pub(super) fn record(session: &mut Session<'_>, finished: &[Finished]) -> Result<Vec<Matched>, Failure> {
@@ -60,7 +60,8 @@ fn record_one(
         if changed_to.is_some() {
             let gateway = standing.line.last_receipt_from().unwrap_or(GatewayId(0));
             let (id, vs) = (standing.id, standing.vs);
-            matched.push(Matched { id, vs, gateway, changed_to, since_sent_ms: None });
+            let to = PhoneNumber::from_u64(standing.number);
+            matched.push(Matched { id, vs, to, gateway, changed_to, since_sent_ms: None });
         }
     }
     if let Some(Event::Attempt { gateway, .. }) = &finished.attempt {

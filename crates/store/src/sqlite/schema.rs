@@ -15,6 +15,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_3, then: None },
     Step { sql: STEP_4, then: None },
     Step { sql: STEP_PASSCODES, then: None },
+    Step { sql: STEP_GUARD, then: None },
 ];
 
 /// From one version to the next.
@@ -287,6 +288,20 @@ CREATE TABLE otp_template (
     locale TEXT NOT NULL,
     text TEXT NOT NULL,
     PRIMARY KEY (vs, purpose, locale)
+) STRICT, WITHOUT ROWID;
+";
+
+// The fraud guard: rules of those virtual servers that have any, and ranges it has blocked (a handful; at most 1,000 for each).
+const STEP_GUARD: &str = "
+CREATE TABLE guard_rules (vs INTEGER PRIMARY KEY, rules TEXT NOT NULL) STRICT;
+CREATE TABLE guard_block (
+    vs INTEGER NOT NULL,
+    range INTEGER NOT NULL,
+    began_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    times INTEGER NOT NULL,
+    excused_until_ms INTEGER NOT NULL,
+    PRIMARY KEY (vs, range)
 ) STRICT, WITHOUT ROWID;
 ";
 

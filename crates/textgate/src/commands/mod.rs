@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+mod guard;
 mod key;
 mod keys;
 mod man;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Otp(args) => otp::run(&config()?, &args.command, output).await,
         Command::Status(args) => status::run(&config()?, &args, output).await,
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
+        Command::Guard(args) => guard::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
         Command::Keys(args) => keys::run(&config()?, &args.command, output).await,

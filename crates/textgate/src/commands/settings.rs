@@ -56,7 +56,9 @@ fn parse(name: &str, text: &str, secrets: &Secrets<'_>) -> Result<Value, Failure
 
 /// Settings as people read them.
 pub(super) fn show<W: Write>(settings: &Value, output: &mut Output<W>) -> io::Result<()> {
-    for name in ["mode", "test_number", "failover_after_ms", "on_uncertain", "default_unavailable"] {
+    for name in
+        ["mode", "test_number", "failover_after_ms", "on_uncertain", "gateway_order", "default_unavailable"]
+    {
         let value = text(settings, name);
         if !value.is_empty() {
             output.line(format_args!("{name:<18} {value}"))?;

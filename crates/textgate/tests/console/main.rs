@@ -15,6 +15,7 @@ mod site;
 mod visitor;
 
 mod dashboard;
+mod fraud_guard;
 mod gate;
 mod hostile;
 mod messages;

@@ -12,6 +12,7 @@ mod docs;
 mod failover;
 mod figures;
 mod full_disk;
+mod guard;
 mod hostile;
 mod interop;
 mod keys;

@@ -5,7 +5,7 @@ use super::kept::Secrets;
 use crate::form::Form;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use textgate_dispatch::{GatewayInput, Mode, OnUncertain, SettingsInput, SettingsView};
+use textgate_dispatch::{GatewayInput, GatewayOrder, Mode, OnUncertain, SettingsInput, SettingsView};
 use textgate_gateway::{FieldKind, Plugin, Plugins};
 
 /// Most gateways and rows that a form is read for; dispatch has its own bounds, and its own words about them.
@@ -21,6 +21,7 @@ pub(super) struct Draft {
     pub(super) test_number: String,
     pub(super) failover_after_ms: String,
     pub(super) on_uncertain: String,
+    pub(super) gateway_order: String,
     pub(super) preview_text: String,
     pub(super) gateways: Vec<Gateway>,
 }
@@ -90,6 +91,11 @@ impl Draft {
                 OnUncertain::Sent => "sent",
             }
             .to_owned(),
+            gateway_order: match view.gateway_order {
+                GatewayOrder::Fixed => "fixed",
+                GatewayOrder::Adaptive => "adaptive",
+            }
+            .to_owned(),
             preview_text: String::new(),
             gateways,
         }
@@ -105,6 +111,7 @@ impl Draft {
             test_number: text("test_number"),
             failover_after_ms: text("failover_after_ms"),
             on_uncertain: text("on_uncertain"),
+            gateway_order: text("gateway_order"),
             preview_text: form.get("preview_text").to_owned(),
             gateways: Vec::new(),
         };
@@ -166,6 +173,10 @@ impl Draft {
                 number => Some(number.parse().unwrap_or(0)),
             },
             on_uncertain: if self.on_uncertain == "sent" { OnUncertain::Sent } else { OnUncertain::Failover },
+            gateway_order: match self.gateway_order.as_str() {
+                "adaptive" => GatewayOrder::Adaptive,
+                _ => GatewayOrder::Fixed,
+            },
             gateways: self.gateways.iter().map(|gateway| gateway.input(plugins)).collect(),
         }
     }

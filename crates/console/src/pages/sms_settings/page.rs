@@ -289,7 +289,10 @@ fn test_number(text: Text, draft: &Draft) -> Field {
     field
 }
 
-fn advanced(text: Text, draft: &Draft) -> [Field; 2] {
+fn advanced(text: Text, draft: &Draft) -> [Field; 3] {
+    let orders = ["fixed", "adaptive"].map(|word| {
+        Choice::new(word, text.word("gateway_order", word)).help(text.word("gateway_order_help", word))
+    });
     let choices = ["failover", "sent"].map(|word| {
         Choice::new(word, text.word("on_uncertain", word)).help(text.word("on_uncertain_help", word))
     });
@@ -300,5 +303,7 @@ fn advanced(text: Text, draft: &Draft) -> [Field; 2] {
             .class("short"),
         Field::radios("on_uncertain", text.get("sms_settings.on_uncertain"), choices.into())
             .value(draft.on_uncertain.clone()),
+        Field::radios("gateway_order", text.get("sms_settings.gateway_order"), orders.into())
+            .value(draft.gateway_order.clone()),
     ]
 }

@@ -5,6 +5,7 @@ pub mod auditing;
 pub mod directory;
 pub mod figures;
 pub mod files;
+pub mod guard;
 pub mod lists;
 pub mod outcomes;
 pub mod passcodes;

@@ -10,11 +10,13 @@ async fn accepted(store: &Arc<dyn Store>, n: u64) {
 fn changed(n: u64, to: MessageState) -> Option<Matched> {
     // Sent at T + 50, told at T + 60.
     let since_sent_ms = Some(10);
-    Some(Matched { id: id(n), vs: VS, gateway: GATEWAY, changed_to: Some(to), since_sent_ms })
+    let changed_to = Some(to);
+    Some(Matched { id: id(n), vs: VS, to: Some(number(n)), gateway: GATEWAY, changed_to, since_sent_ms })
 }
 
 fn same(n: u64) -> Option<Matched> {
-    Some(Matched { id: id(n), vs: VS, gateway: GATEWAY, changed_to: None, since_sent_ms: None })
+    let to = Some(number(n));
+    Some(Matched { id: id(n), vs: VS, to, gateway: GATEWAY, changed_to: None, since_sent_ms: None })
 }
 
 async fn tell(store: &Arc<dyn Store>, receipt: ReceiptRecord) -> Option<Matched> {

@@ -131,6 +131,10 @@ keeps! {
         a_page_goes_on_where_the_one_before_ended
         a_filter_shows_what_fits_all_of_it
         a_place_of_the_chain_that_is_kept_is_found_again;
+    guard:
+        blocked_ranges_are_kept_replaced_and_forgotten
+        the_guards_rules_are_part_of_the_directory
+        a_removed_virtual_server_takes_its_guard_along;
     retention:
         only_old_finished_messages_are_pruned
         receipt_ids_and_early_receipts_go_when_their_time_is_past

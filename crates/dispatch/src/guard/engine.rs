@@ -1,0 +1,96 @@
+//! Where the guard is asked and told: what follows from its answer for the store, the log, the metrics and the caller.
+
+use super::{Changed, GuardMode, GuardRules, Question, Rules, Verdict};
+use crate::engine::Engine;
+use crate::view::View;
+use crate::words::Refusal;
+use std::sync::{Arc, LazyLock};
+use textgate_sms::{PhoneNumber, VsId};
+use textgate_store::{AuditNote, GuardBlock};
+
+/// Who does what the guard does, for the audit log.
+pub(crate) const ACTOR: &str = "fraud guard";
+
+impl Engine {
+    /// Whether a message of kind `otp` may be accepted. Where nobody has put rules, nothing is judged: codes made elsewhere may be
+    /// checked without a word to the guard.
+    pub(crate) fn judge_message(
+        self: &Arc<Self>,
+        view: &View,
+        question: &Question<'_>,
+    ) -> Result<(), Refusal> {
+        match view.guard(question.vs) {
+            Some(rules) => self.judge(rules, question),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a passcode may be made. Where nobody has put rules, the default ones hold.
+    #[allow(dead_code, reason = "asked by the passcode service")]
+    pub(crate) fn judge_passcode(
+        self: &Arc<Self>,
+        view: &View,
+        question: &Question<'_>,
+    ) -> Result<(), Refusal> {
+        static DEFAULT: LazyLock<Rules> = LazyLock::new(|| Rules::under(&GuardRules::default(), None));
+        self.judge(view.guard(question.vs).unwrap_or(&DEFAULT), question)
+    }
+
+    fn judge(self: &Arc<Self>, rules: &Rules, question: &Question<'_>) -> Result<(), Refusal> {
+        let Verdict { refused, is_dry_run, changed } = self.guard.judge(rules, question);
+        if let Some(changed) = changed {
+            self.blocked(changed, question, rules.mode);
+        }
+        let Some(refused) = refused else { return Ok(()) };
+        self.metrics.on_guard(refused.reason, is_dry_run);
+        match refused.retry_after_s {
+            _ if is_dry_run => Ok(()),
+            Some(retry_after_s) => Err(Refusal::TooManyPasscodes { retry_after_s }),
+            None => Err(Refusal::NumberRefused),
+        }
+    }
+
+    /// The code that was sent to this number was checked successfully.
+    pub(crate) fn converted(self: &Arc<Self>, vs: VsId, number: PhoneNumber) {
+        self.statistics.converted(vs, number, self.clock.now_ms());
+        let changed = self.guard.converted(vs, number, self.clock.now_ms());
+        if changed != Changed::default() {
+            self.keep_blocks(changed, Vec::new());
+        }
+    }
+
+    /// A range was blocked: it is an event for the operator, kept in the store and told by the audit log.
+    fn blocked(self: &Arc<Self>, changed: Changed, question: &Question<'_>, mode: GuardMode) {
+        let mut notes = Vec::new();
+        for block in &changed.put {
+            let GuardBlock { vs, range, times, .. } = *block;
+            let minutes = (block.until_ms - block.began_ms) / 60_000;
+            let is_dry_run = mode == GuardMode::DryRun;
+            self.metrics.guard_ranges_blocked.inc();
+            tracing::warn!(
+                virtual_server = vs.0,
+                range,
+                times,
+                minutes,
+                is_dry_run,
+                "fraud guard: messages to a range of numbers are not answered; the range is blocked"
+            );
+            let after = if is_dry_run { " (dry run: nothing is refused)" } else { "" };
+            let action = format!(
+                "blocked numbers that begin with {range} for {minutes} minutes: their codes are not entered{after}"
+            );
+            notes.push(AuditNote { at_ms: question.now_ms, actor: ACTOR.to_owned(), vs, action });
+        }
+        self.keep_blocks(changed, notes);
+    }
+
+    /// Hands blocks to the store, which has them when this returns. Nobody waits: they are in force already.
+    pub(crate) fn keep_blocks(self: &Arc<Self>, changed: Changed, notes: Vec<AuditNote>) {
+        let kept = self.store.keep_guard_blocks(changed.put, changed.gone, notes);
+        tokio::spawn(async move {
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, "blocked ranges could not be stored; they are in force until a restart");
+            }
+        });
+    }
+}
