@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 use textgate_dispatch::{SettingsInput, SettingsView};
-use textgate_gateway::{Field, Plugins, Provider};
+use textgate_gateway::{Feature, Field, Plugins, Provider};
 use textgate_sms::VsId;
 
 fn modes() -> Vec<&'static str> {
@@ -35,6 +35,10 @@ fn sims() -> Vec<&'static str> {
 
 fn registrations() -> Vec<&'static str> {
     vec!["home", "roaming", "searching", "denied", "none", "unknown"]
+}
+
+fn features() -> Vec<&'static str> {
+    Feature::ALL.iter().map(|feature| feature.name()).collect()
 }
 
 fn breakers() -> Vec<&'static str> {
@@ -146,7 +150,7 @@ static GATEWAY_STATUS: Object = Object {
     ],
 };
 
-static LINE_STATUS: Object = Object {
+pub(crate) static LINE_STATUS: Object = Object {
     name: "LineStatus",
     about: "How a modem of a gateway is.",
     properties: &[
@@ -178,6 +182,12 @@ static PLUGIN_SHOWN: Object = Object {
     properties: &[
         required("name", PLUGIN, "Its name in settings."),
         required("label", Shape::Text(256), "Its name for people."),
+        required(
+            "features",
+            Shape::List(&Shape::OneOf(features), 16),
+            "What it can do: flash and overwriting messages, receipts, a balance that can be asked for, characters beyond GSM 03.38, a validity that \
+             the provider is told, senders of one's own.",
+        ),
         required(
             "fields",
             Shape::List(&Shape::Any, 1_000),
@@ -295,6 +305,7 @@ struct PluginsShown<'a> {
 struct PluginView<'a> {
     name: &'a str,
     label: &'a str,
+    features: &'a [Feature],
     fields: &'a [Field],
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<&'a Provider>,
@@ -305,6 +316,7 @@ impl<'a> From<&'a Plugins> for PluginsShown<'a> {
         let view = |plugin: &'a Arc<dyn textgate_gateway::Plugin>| PluginView {
             name: plugin.name(),
             label: plugin.label(),
+            features: plugin.features(),
             fields: plugin.fields(),
             provider: plugin.provider(),
         };

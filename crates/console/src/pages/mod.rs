@@ -11,6 +11,7 @@ mod home;
 mod message;
 mod messages;
 mod preferences;
+mod providers;
 mod sign_in;
 pub(crate) mod sms_settings;
 mod users;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
         sign_in::routes(),
         external::routes(),
         sms_settings::routes(),
+        providers::routes(),
         dashboard::routes(),
         allocation::routes(),
         messages::routes(),

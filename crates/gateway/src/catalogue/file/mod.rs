@@ -102,6 +102,32 @@ pub enum Feature {
     Sender,
 }
 
+impl Feature {
+    /// All of them, in the order of the list.
+    pub const ALL: [Self; 7] = [
+        Self::Flash,
+        Self::Overwrite,
+        Self::Receipts,
+        Self::Balance,
+        Self::Unicode,
+        Self::Validity,
+        Self::Sender,
+    ];
+
+    /// Its name in files and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flash => "flash",
+            Self::Overwrite => "overwrite",
+            Self::Receipts => "receipts",
+            Self::Balance => "balance",
+            Self::Unicode => "unicode",
+            Self::Validity => "validity",
+            Self::Sender => "sender",
+        }
+    }
+}
+
 /// Where facts are from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
