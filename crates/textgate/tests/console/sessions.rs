@@ -13,6 +13,7 @@ async fn shimmed() -> (Server, Shim) {
     let shim = Shim::new(&server);
     server.serve_by(shim.command(&server)).await;
     add_user(&server, "root", "/", "administrator");
+    add_user(&server, "ada", "acme", "administrator");
     (server, shim)
 }
 

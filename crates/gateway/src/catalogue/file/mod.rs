@@ -40,6 +40,7 @@ pub(crate) struct ProviderFile {
     #[serde(default)]
     pub note: Option<String>,
     /// Where its facts are from.
+    #[serde(default)]
     pub source: Vec<Spanned<Source>>,
     /// Most characters that it takes as one text.
     #[serde(default)]
