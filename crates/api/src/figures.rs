@@ -5,6 +5,7 @@ use crate::answer::{self, Answer};
 use crate::messages::{parameters, query, yes_or_no};
 use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
+use crate::settings::LINE_STATUS;
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::Api;
 use crate::time::{GIVEN, Given, Shown};
@@ -15,7 +16,7 @@ use http::{StatusCode, Uri};
 use serde::Serialize;
 use std::sync::Arc;
 use textgate_dispatch::{Forecast, GatewayNow, GatewaySeries, Scope, Series, SeriesStep};
-use textgate_gateway::Problem;
+use textgate_gateway::{LineStatus, Problem};
 use textgate_sms::{MessageState, OutcomeClass, VsId};
 use textgate_store::{Figures, Histogram};
 
@@ -98,6 +99,11 @@ static GATEWAY: Object = Object {
         optional("health", NAME, "`connecting`, `up` or `down`; null where it is not used now."),
         optional("breaker", NAME, "`closed`, `open` or `half_open`."),
         optional("reason", Shape::Text(1024), "Why it is down."),
+        optional(
+            "lines",
+            Shape::List(&Shape::Object(&LINE_STATUS), 32),
+            "Its modems; left out where the gateway has none, or is the service provider's.",
+        ),
     ],
 };
 
@@ -219,6 +225,8 @@ struct GatewayShown<'a> {
     health: Option<&'a str>,
     breaker: Option<&'a str>,
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    lines: &'a [LineStatus],
 }
 
 #[derive(Serialize)]
@@ -275,6 +283,7 @@ impl<'a> SeriesShown<'a> {
                     health: Some(gateway.status.health),
                     breaker: Some(gateway.status.breaker),
                     reason: gateway.status.reason.as_deref(),
+                    lines: &gateway.status.lines,
                 }
             })
             .collect();
@@ -285,6 +294,7 @@ impl<'a> SeriesShown<'a> {
             health: None,
             breaker: None,
             reason: None,
+            lines: &[],
         }));
         let step = |step: &SeriesStep| StepShown {
             at: Shown(step.at_ms),
@@ -343,7 +353,7 @@ impl LatencyShown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use textgate_dispatch::CreditsView;
+    use textgate_dispatch::{CreditsView, GatewayStatus};
     use textgate_sms::GatewayId;
 
     #[test]
@@ -361,12 +371,23 @@ mod tests {
             gateways: vec![did],
         };
         let forecast = Forecast { credits: CreditsView::default(), per_day: 0.5, days_left: None };
-        let shown = serde_json::to_value(SeriesShown::new(&series, &[], forecast)).unwrap();
+        let line = LineStatus {
+            line: "/dev/ttyUSB0".into(),
+            health: "up",
+            sim: "ready",
+            registration: "home",
+            ..LineStatus::default()
+        };
+        let status =
+            GatewayStatus { health: "up", breaker: "closed", lines: vec![line], ..GatewayStatus::default() };
+        let antenna = GatewayNow { id: GatewayId(2), name: "antenna".into(), is_own: true, status };
+        let shown = serde_json::to_value(SeriesShown::new(&series, &[antenna], forecast)).unwrap();
         let mut problems = Vec::new();
         SERIES.check(&shown, "", &mut problems);
         assert_eq!(problems, []);
         assert_eq!(shown["steps"][0]["at"], "1970-01-01T00:01:00.000Z");
         assert!((shown["total"]["accept_to_sent"]["p50_ms"].as_f64().unwrap() - 1.5).abs() < 0.05);
-        assert!(shown["gateways"][0]["health"].is_null());
+        assert_eq!(shown["gateways"][0]["lines"][0]["registration"], "home");
+        assert!(shown["gateways"][1]["health"].is_null() && shown["gateways"][1]["lines"].is_null());
     }
 }

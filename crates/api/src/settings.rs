@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 use textgate_dispatch::{SettingsInput, SettingsView};
-use textgate_gateway::{Field, Plugins, Provider};
+use textgate_gateway::{Feature, Field, Plugins, Provider};
 use textgate_sms::VsId;
 
 fn modes() -> Vec<&'static str> {
@@ -39,6 +39,10 @@ fn sims() -> Vec<&'static str> {
 
 fn registrations() -> Vec<&'static str> {
     vec!["home", "roaming", "searching", "denied", "none", "unknown"]
+}
+
+fn features() -> Vec<&'static str> {
+    Feature::ALL.iter().map(|feature| feature.name()).collect()
 }
 
 fn breakers() -> Vec<&'static str> {
@@ -156,7 +160,7 @@ static GATEWAY_STATUS: Object = Object {
     ],
 };
 
-static LINE_STATUS: Object = Object {
+pub(crate) static LINE_STATUS: Object = Object {
     name: "LineStatus",
     about: "How a modem of a gateway is.",
     properties: &[
@@ -188,6 +192,12 @@ static PLUGIN_SHOWN: Object = Object {
     properties: &[
         required("name", PLUGIN, "Its name in settings."),
         required("label", Shape::Text(256), "Its name for people."),
+        required(
+            "features",
+            Shape::List(&Shape::OneOf(features), 16),
+            "What it can do: flash and overwriting messages, receipts, a balance that can be asked for, characters beyond GSM 03.38, a validity that \
+             the provider is told, senders of one's own.",
+        ),
         required(
             "fields",
             Shape::List(&Shape::Any, 1_000),
@@ -305,6 +315,7 @@ struct PluginsShown<'a> {
 struct PluginView<'a> {
     name: &'a str,
     label: &'a str,
+    features: &'a [Feature],
     fields: &'a [Field],
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<&'a Provider>,
@@ -315,6 +326,7 @@ impl<'a> From<&'a Plugins> for PluginsShown<'a> {
         let view = |plugin: &'a Arc<dyn textgate_gateway::Plugin>| PluginView {
             name: plugin.name(),
             label: plugin.label(),
+            features: plugin.features(),
             fields: plugin.fields(),
             provider: plugin.provider(),
         };

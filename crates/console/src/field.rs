@@ -33,6 +33,10 @@ pub struct Field {
     pub mark: Option<String>,
     /// Classes of the field, such as `wide`.
     pub class: &'static str,
+    /// Its help is in English on a page of another language, and so is its message (WCAG 2.2 §3.1.2).
+    pub is_help_foreign: bool,
+    /// See [`is_help_foreign`](Self::is_help_foreign).
+    pub is_message_foreign: bool,
 }
 
 /// How a field is filled in.
@@ -102,6 +106,8 @@ impl Field {
             placeholder: String::new(),
             mark: None,
             class: "",
+            is_help_foreign: false,
+            is_message_foreign: false,
         }
     }
 

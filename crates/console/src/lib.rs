@@ -14,6 +14,7 @@ mod field;
 mod flash;
 mod form;
 mod gate;
+mod lines;
 mod live;
 mod nav;
 mod oidc;
@@ -22,6 +23,7 @@ mod page;
 mod pages;
 mod pending;
 mod routes;
+mod sentences;
 mod text;
 mod visit;
 

@@ -35,6 +35,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
             entry("nav.messages", "messages"),
             entry("nav.passcodes", "passcodes"),
             entry("nav.fraud_guard", "fraud-guard"),
+            entry("nav.providers", "providers"),
         ],
     ),
     (

@@ -2,6 +2,9 @@
 
 use http::{HeaderMap, header};
 
+/// Longest host with its port: a name has at most 253 characters (RFC 1035 §2.3.4).
+const LONGEST_HOST: usize = 260;
+
 /// Whether the browser says that it was another site's page that sent this. Programs that say nothing are held to the token alone.
 pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -12,6 +15,17 @@ pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
     let Some(origin) = value("origin") else { return headers.contains_key("origin") };
     let host = origin.split_once("://").map(|(_, host)| host);
     host.is_none() || host != headers.get(header::HOST).and_then(|host| host.to_str().ok())
+}
+
+/// Where the browser says that the page it posts from is, as `https://sms.example`: the address by which this person reaches us, also
+/// behind a proxy. Only for showing it to the same person: who sends the request by hand reads what they wrote.
+pub(crate) fn of(headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get("origin").and_then(|value| value.to_str().ok())?;
+    let (scheme, host) = origin.split_once("://")?;
+    let is_host = !host.is_empty()
+        && host.len() <= LONGEST_HOST
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    (matches!(scheme, "http" | "https") && is_host).then(|| origin.to_owned())
 }
 
 #[cfg(test)]
@@ -38,5 +52,20 @@ mod tests {
         assert!(!foreign(&[("sec-fetch-site", "same-origin")]));
         assert!(!foreign(&[("origin", "https://sms.example"), ("host", "sms.example")]));
         assert!(!foreign(&[("host", "sms.example")]));
+    }
+    #[test]
+    fn the_address_of_a_page_is_taken_where_it_is_one() {
+        let of = |origin: &'static str| {
+            of(&[(header::ORIGIN, HeaderValue::from_static(origin))].into_iter().collect())
+        };
+        for origin in ["https://sms.example", "http://[::1]:8080", "https://10.0.0.1:8443"] {
+            assert_eq!(of(origin).as_deref(), Some(origin));
+        }
+        for origin in
+            ["null", "", "https://", "javascript://x", "https://a/b", "https://a@b", "https://<b>", "file://"]
+        {
+            assert_eq!(of(origin), None, "{origin}");
+        }
+        assert_eq!(super::of(&HeaderMap::new()), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Texts by key and language: `texts/en.toml` and `texts/de.toml`, the same keys in both.
 
+use crate::sentences::Sentences;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use std::borrow::Cow;
@@ -37,7 +38,7 @@ macro_rules! whole {
     };
 }
 
-whole!(u8, u16, u32, u64, usize, i32, i64);
+whole!(u8, u16, u32, u64, usize, i16, i32, i64);
 
 impl<T: Whole + Copy> Whole for &T {
     fn whole(self) -> i128 {
@@ -95,14 +96,23 @@ impl Language {
         best.map(|(language, _)| language).unwrap_or_default()
     }
 
-    /// Sentences of the rooms below by their English.
-    fn problems(self) -> &'static HashMap<String, String> {
-        static GERMAN: LazyLock<HashMap<String, String>> =
-            LazyLock::new(|| toml::from_str(include_str!("../texts/de-problems.toml")).unwrap_or_default());
-        static NONE: LazyLock<HashMap<String, String>> = LazyLock::new(HashMap::new);
+    /// What the rooms below say is wrong; `None` where their language is this one.
+    fn problems(self) -> Option<&'static Sentences> {
+        static GERMAN: LazyLock<Sentences> =
+            LazyLock::new(|| Sentences::read(include_str!("../texts/de-problems.toml")));
         match self {
-            Self::En => &NONE,
-            Self::De => &GERMAN,
+            Self::En => None,
+            Self::De => Some(&GERMAN),
+        }
+    }
+
+    /// What plugins say of themselves, likewise.
+    fn plugins(self) -> Option<&'static Sentences> {
+        static GERMAN: LazyLock<Sentences> =
+            LazyLock::new(|| Sentences::read(include_str!("../texts/de-plugins.toml")));
+        match self {
+            Self::En => None,
+            Self::De => Some(&GERMAN),
         }
     }
 
@@ -161,9 +171,24 @@ impl Text {
         Phrase(text.map_or_else(|| Cow::Owned(word.to_owned()), |text| Cow::Borrowed(text.as_str())))
     }
 
-    /// What dispatch says is wrong, in this language where the texts have that sentence: `[problem]` of a language is by the English one.
+    /// What dispatch says is wrong, in this language where the texts have that sentence.
     pub fn problem(self, message: &str) -> String {
-        self.0.problems().get(message).cloned().unwrap_or_else(|| message.to_owned())
+        let said = self.0.problems().and_then(|sentences| sentences.get(message, |label| self.plugin(label)));
+        said.unwrap_or_else(|| message.to_owned())
+    }
+
+    /// What a plugin says of itself (a label, a choice, a help), in this language where the texts have it.
+    pub fn plugin(self, sentence: &str) -> String {
+        self.plugin_translated(sentence).unwrap_or_else(|| sentence.to_owned())
+    }
+
+    /// Whether what a plugin says of itself stays in English on a page of this language: a provider's own words.
+    pub fn is_foreign(self, sentence: &str) -> bool {
+        self.0.plugins().is_some() && self.plugin_translated(sentence).is_none()
+    }
+
+    fn plugin_translated(self, sentence: &str) -> Option<String> {
+        self.0.plugins()?.get(sentence, str::to_owned)
     }
 
     /// A whole number with its thousands apart.
@@ -228,6 +253,12 @@ impl Phrase {
 impl fmt::Display for Phrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl From<String> for Phrase {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
     }
 }
 

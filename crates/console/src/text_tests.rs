@@ -4,6 +4,9 @@ use super::*;
 use regex_lite::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use textgate_gateway::{
+    Facts, Field, FieldKind, GenericHttpPlugin, ModemPlugin, Plugins, SmppPlugin, catalogue,
+};
 
 fn texts(language: Language) -> BTreeMap<&'static str, &'static str> {
     language.texts().iter().map(|(key, text)| (key.as_str(), text.as_str())).collect()
@@ -77,6 +80,84 @@ fn sentences_of_other_rooms_are_translated_by_what_they_say() {
     assert_eq!(Text::new(Language::De).problem("enter a name"), "Geben Sie einen Namen ein");
     assert_eq!(Text::new(Language::De).problem("unheard of"), "unheard of");
     assert_eq!(Text::new(Language::En).problem("enter a name"), "enter a name");
+}
+
+/// The plugins that are not a provider's.
+fn protocols() -> Plugins {
+    let plugins: Vec<std::sync::Arc<dyn textgate_gateway::Plugin>> = vec![
+        std::sync::Arc::new(SmppPlugin::new()),
+        std::sync::Arc::new(GenericHttpPlugin::new()),
+        std::sync::Arc::new(ModemPlugin::new()),
+    ];
+    Plugins::new(plugins)
+}
+
+/// Everything that a field says of itself.
+fn said_of(field: &Field) -> Vec<String> {
+    let mut said = vec![field.label.to_string(), field.help.to_string()];
+    said.extend(field.message.iter().map(ToString::to_string));
+    if let FieldKind::Choice { choices, .. } = &field.kind {
+        said.extend(choices.iter().map(|choice| choice.label.to_string()));
+    }
+    said
+}
+
+#[test]
+fn what_this_programs_own_plugins_say_of_themselves_is_there_in_german() {
+    let german = Text::new(Language::De);
+    let mut said = BTreeSet::new();
+    for plugin in protocols().iter() {
+        said.insert(plugin.label().to_owned());
+        said.extend(plugin.fields().iter().flat_map(said_of));
+    }
+    for plugin in catalogue(None).unwrap() {
+        let facts = Facts::of(plugin.as_ref());
+        let features =
+            plugin.fields().iter().filter(|field| ["flash", "overwrite", "receipts"].contains(&&*field.name));
+        said.extend(facts.common.into_iter().chain(features).flat_map(said_of));
+    }
+    assert!(said.len() > 100);
+    let foreign: Vec<_> = said.iter().filter(|sentence| german.is_foreign(sentence)).collect();
+    assert!(foreign.is_empty(), "not in de-plugins.toml: {foreign:#?}");
+    assert!(said.iter().all(|sentence| !Text::ENGLISH.is_foreign(sentence)));
+}
+
+#[test]
+fn no_german_is_left_for_what_no_plugin_says() {
+    let mut said: BTreeSet<String> = BTreeSet::new();
+    let catalogue = catalogue(None).unwrap();
+    for plugin in protocols().iter().chain(catalogue.iter()) {
+        said.insert(plugin.label().to_owned());
+        said.extend(plugin.fields().iter().flat_map(said_of));
+    }
+    let left: Vec<&str> =
+        Language::De.plugins().unwrap().english().filter(|english| !said.contains(*english)).collect();
+    assert!(left.is_empty(), "no plugin says {left:#?}");
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_of_this_programs_own_plugins_is_told_in_german() {
+    let wrong = serde_json::json!({
+        // SMPP
+        "host": "https://smsc", "port": 0, "encoding": "utf-9", "service_type": "sixsix", "sender": "x".repeat(19) + "ü",
+        "tls": "maybe", "ca_certificate": "x", "window": "none",
+        // Generic HTTP(s)
+        "method": "PUT", "url": "http://h/?a=1&b=2", "use_proxy": true, "proxy_url": "ftp://p", "proxy_port": 0,
+        "parameters": [{"name": "", "value": "x"}], "destination_parameter": "a\nb", "message_parameter": "x".repeat(200),
+        // SMS modem
+        "devices": "tcp://host", "pin": "12", "service_centre": "x", "baud": 1,
+    });
+    let german = Text::new(Language::De);
+    for plugin in protocols().iter() {
+        let own = wrong.as_object().unwrap().clone().into_iter();
+        let own = own.filter(|(name, _)| plugin.fields().iter().any(|field| field.name == *name)).collect();
+        let mut problems = protocols().check(plugin.name(), &serde_json::Value::Object(own)).err().unwrap();
+        problems.extend(protocols().check(plugin.name(), &serde_json::json!({})).err().unwrap());
+        assert!(problems.len() > 5, "{}: {problems:?}", plugin.name());
+        for problem in problems {
+            assert_ne!(german.problem(&problem.message), problem.message, "{}", plugin.name());
+        }
+    }
 }
 
 #[test]

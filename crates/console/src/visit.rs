@@ -2,6 +2,7 @@
 
 use crate::cookies;
 use crate::flash::Flash;
+use crate::origin;
 use crate::text::{Language, Text};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
@@ -56,6 +57,8 @@ pub struct Guest {
     pub csrf: String,
     /// Where they ask from.
     pub from: IpAddr,
+    /// Of a POST: by what address their browser reaches us, where it tells.
+    pub origin: Option<String>,
     /// What is to be told.
     pub(crate) flash: Option<Flash>,
     /// The token of their session, if they say that they have one.
@@ -109,6 +112,7 @@ impl Guest {
             here: here.to_owned(),
             csrf: String::new(),
             from: asked_from(peer.unwrap_or(Ipv4Addr::LOCALHOST.into()), headers, proxies),
+            origin: origin::of(headers),
             flash: (parts.method == Method::GET).then(|| Flash::of(headers)).flatten(),
             token: cookies::get(headers, cookies::SESSION).map(str::to_owned),
         }

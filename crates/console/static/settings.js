@@ -59,7 +59,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const holder = (id) => panels.findIndex((panel) => panel.id === id || panel.querySelector(`#${CSS.escape(id)}`));
     const target = location.hash ? holder(location.hash.slice(1)) : -1;
     const wrong = panels.findIndex((panel) => panel.querySelector(".has-error"));
-    choose(target >= 0 ? target : Math.max(wrong, 0), false);
+    choose(target >= 0 ? target : Math.max(wrong, Number(form.dataset.chosen ?? 0)), false);
     // A link of the summary leads to a field on another tab, or behind a button.
     const reveal = (id) => {
       const found = document.getElementById(id);

@@ -8,6 +8,7 @@ mod backoff;
 mod board;
 mod callback;
 mod catalogue;
+mod facts;
 mod fields;
 mod http;
 mod line_status;
@@ -40,6 +41,7 @@ pub mod fuzzing {
     pub use crate::smpp::fuzzing::*;
 }
 
+pub use facts::{Facts, Receipts};
 pub use fields::{Choice, Condition, Field, FieldKind, Pair, Problem, Settings, validate};
 pub use http::GenericHttpPlugin;
 pub use line_status::LineStatus;

@@ -27,6 +27,11 @@ pub trait Plugin: Send + Sync + 'static {
     fn provider(&self) -> Option<&Provider> {
         None
     }
+
+    /// What it can do.
+    fn features(&self) -> &[Feature] {
+        self.provider().map(|provider| provider.features.as_slice()).unwrap_or_default()
+    }
 }
 
 /// What is known of a preconfigured provider.

@@ -7,6 +7,7 @@ use crate::answer::{self, Answer, Failure};
 use crate::chart::{Chart, duration};
 use crate::console::Console;
 use crate::form::Form;
+use crate::lines::{Line, health_kind, lines};
 use crate::live;
 use crate::page::Page;
 use crate::routes::{Need, Route};
@@ -85,6 +86,8 @@ struct GatewayRow {
     failed: String,
     failovers: String,
     p95: String,
+    /// Its modems; none where it has connections instead, or is the service provider's.
+    lines: Vec<Line>,
 }
 
 async fn show(State(console): State<Arc<Console>>, visit: Visit, uri: Uri) -> Answer {
@@ -219,11 +222,7 @@ fn gateways(text: Text, now: &[GatewayNow], series: &Series) -> Vec<GatewayRow> 
         let told = |number: u64| if gateway.is_own { text.number(number) } else { "–".to_owned() };
         GatewayRow {
             health: text.word("health", status.health).into(),
-            health_kind: match status.health {
-                "up" => "good",
-                "down" => "bad",
-                _ => "warn",
-            },
+            health_kind: health_kind(status.health),
             breaker: text.word("breaker", status.breaker).into(),
             breaker_kind: match status.breaker {
                 "closed" => "calm",
@@ -233,6 +232,7 @@ fn gateways(text: Text, now: &[GatewayNow], series: &Series) -> Vec<GatewayRow> 
             reason: status.reason.clone().unwrap_or_default(),
             waiting: told(status.waiting.iter().sum()),
             in_flight: told(status.in_flight),
+            lines: lines(text, &status.lines),
             ..row(text, gateway.name.clone(), did(gateway.id))
         }
     });
@@ -258,6 +258,7 @@ fn row(text: Text, name: String, figures: &Figures) -> GatewayRow {
         failed: text.number(attempts.saturating_sub(sent)),
         failovers: text.number(figures.failovers),
         p95: figures.to_sent.quantile(0.95).map_or_else(|| "–".into(), |micros| duration(text, micros)),
+        lines: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ mod message;
 mod messages;
 mod otp;
 mod preferences;
+mod providers;
 mod sign_in;
 pub(crate) mod sms_settings;
 mod statistics;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
         sign_in::routes(),
         external::routes(),
         sms_settings::routes(),
+        providers::routes(),
         dashboard::routes(),
         allocation::routes(),
         statistics::routes(),

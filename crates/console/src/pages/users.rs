@@ -34,7 +34,9 @@ pub(super) fn routes() -> Vec<Route> {
 /// A link that was made just now.
 struct Made {
     name: String,
-    path: String,
+    address: String,
+    /// The address is whole: it needs nothing before it.
+    is_whole: bool,
     expires_ms: i64,
 }
 
@@ -78,7 +80,7 @@ async fn add(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> A
     let input = UserInput { name: form.trimmed("name").to_owned(), role, password: None };
     match console.dispatch.add_user(&visit.actor(), vs, input).await {
         Ok(added) => {
-            let made = added.link.map(|link| Made::of(&added.user.name, &link));
+            let made = added.link.map(|link| Made::of(&console, &visit, &added.user.name, &link));
             answer::html(&list(&console, &visit, &fresh(&visit), Problems::none(), made)?)
         }
         Err(error) => answer::wrong(&list(
@@ -128,7 +130,7 @@ async fn invite(
 ) -> Answer {
     let user = console.dispatch.user(visit.vs, number(&path)?)?;
     let link = console.dispatch.invite(&visit.actor(), visit.vs, user.id).await?;
-    let made = Some(Made::of(&user.name, &link));
+    let made = Some(Made::of(&console, &visit, &user.name, &link));
     answer::html(&list(&console, &visit, &fresh(&visit), Problems::none(), made)?)
 }
 
@@ -143,7 +145,7 @@ async fn reset(
         return Err(Failure::Forbidden);
     }
     let link = console.dispatch.reset_user(&visit.actor(), visit.vs, user.id).await?;
-    let made = Some(Made::of(&user.name, &link));
+    let made = Some(Made::of(&console, &visit, &user.name, &link));
     answer::html(&list(&console, &visit, &fresh(&visit), Problems::none(), made)?)
 }
 
@@ -217,7 +219,12 @@ fn editor(console: &Console, visit: &Visit, user: UserView, form: &Form, problem
 }
 
 impl Made {
-    fn of(name: &str, link: &InvitationLink) -> Self {
-        Self { name: name.to_owned(), path: link.path(), expires_ms: link.expires_ms }
+    /// By the public address; where none is configured, by the one at which the browser that asked for the link reaches this console.
+    fn of(console: &Console, visit: &Visit, name: &str, link: &InvitationLink) -> Self {
+        let path = link.path();
+        let public = console.dispatch.outside(&path);
+        let here = visit.guest.origin.as_deref().unwrap_or_default();
+        let address = if public == path { format!("{here}{path}") } else { public };
+        Self { name: name.to_owned(), is_whole: address != path, address, expires_ms: link.expires_ms }
     }
 }

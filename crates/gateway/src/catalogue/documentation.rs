@@ -1,13 +1,14 @@
 //! `docs/providers.md`, from the providers themselves.
 
-use crate::{Field, FieldKind, Plugin, Provider};
+use crate::{Facts, Feature, Field, FieldKind, Plugin, Provider, Receipts};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// The page about all of these plugins that are preconfigured providers, in their order (Markdown).
 pub fn documentation(plugins: &[Arc<dyn Plugin>]) -> String {
-    let providers: Vec<(&Arc<dyn Plugin>, &Provider)> =
-        plugins.iter().filter_map(|plugin| Some((plugin, plugin.provider()?))).collect();
+    let facts = plugins.iter().map(|plugin| Facts::of(plugin.as_ref()));
+    let providers: Vec<(Facts<'_>, &Provider)> =
+        facts.filter_map(|facts| facts.provider.map(|provider| (facts, provider))).collect();
     let mut page = String::from(
         "# Providers\n\n<!-- Written by `textgate plugins docs` from the files in catalogue/; do not change it by hand. -->\n\n",
     );
@@ -17,38 +18,32 @@ pub fn documentation(plugins: &[Arc<dyn Plugin>]) -> String {
         providers.len()
     );
     page.push_str("| provider | plugin | features | |\n|---|---|---|---|\n");
-    for (plugin, provider) in &providers {
+    for (facts, provider) in &providers {
         let remark = if provider.experimental.is_some() { "experimental" } else { "" };
-        let name = plugin.name();
-        let _ = writeln!(
-            page,
-            "| [{}](#{name}) | `{name}` | {} | {remark} |",
-            plugin.label(),
-            features(provider)
-        );
+        let (name, label) = (facts.name, facts.label);
+        let _ = writeln!(page, "| [{label}](#{name}) | `{name}` | {} | {remark} |", features(facts.features));
     }
-    for (plugin, provider) in &providers {
-        one(plugin.as_ref(), provider, &mut page);
+    for (facts, provider) in &providers {
+        one(facts, provider, &mut page);
     }
     page
 }
 
-fn features(provider: &Provider) -> String {
-    let names = provider.features.iter().filter_map(|feature| serde_json::to_value(feature).ok());
-    let names: Vec<String> = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+fn features(features: &[Feature]) -> String {
+    let names: Vec<&str> = features.iter().map(|feature| feature.name()).collect();
     names.join(", ")
 }
 
-fn one(plugin: &dyn Plugin, provider: &Provider, page: &mut String) {
-    let name = plugin.name();
-    let _ = writeln!(page, "\n## {}\n\n<a id=\"{name}\"></a>", plugin.label());
+fn one(facts: &Facts<'_>, provider: &Provider, page: &mut String) {
+    let name = facts.name;
+    let _ = writeln!(page, "\n## {}\n\n<a id=\"{name}\"></a>", facts.label);
     let _ = writeln!(
         page,
         "Plugin `{name}`. <{}>, API: <{}>. Countries: {}. Features: {}.",
         provider.site,
         provider.documentation,
         provider.countries.join(", "),
-        features(provider)
+        features(facts.features)
     );
     if let Some(reason) = &provider.experimental {
         let _ = writeln!(page, "\n**Experimental:** {reason}");
@@ -57,18 +52,17 @@ fn one(plugin: &dyn Plugin, provider: &Provider, page: &mut String) {
         let _ = writeln!(page, "\n{note}");
     }
     page.push_str("\n| setting | label | kind | default | |\n|---|---|---|---|---|\n");
-    let common = common_names();
-    for field in plugin.fields().iter().filter(|field| !common.contains(&field.name.to_string())) {
+    for field in &facts.own {
         row(field, page);
     }
-    match provider.receipts.as_deref() {
-        None => page.push_str("\nReceipts: none over HTTP.\n"),
-        Some("") => page.push_str("\nReceipts: the address goes with each message.\n"),
-        Some(setup) => {
+    match facts.receipts {
+        Receipts::None | Receipts::Connection => page.push_str("\nReceipts: none over HTTP.\n"),
+        Receipts::WithMessage => page.push_str("\nReceipts: the address goes with each message.\n"),
+        Receipts::SetUp(setup) => {
             let _ = writeln!(page, "\nReceipts: {setup}");
         }
     }
-    if let Some(most) = provider.at_once {
+    if let Some(most) = facts.at_once {
         let _ = writeln!(page, "\nUp to {most} alerts and texts that wait anyway share one request.");
     }
     page.push_str("\nSources:\n\n");
@@ -76,15 +70,6 @@ fn one(plugin: &dyn Plugin, provider: &Provider, page: &mut String) {
         let note = source.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
         let _ = writeln!(page, "- {} ({}){note}", source.at, source.read);
     }
-}
-
-/// The settings that every provider has.
-fn common_names() -> Vec<String> {
-    let mut names: Vec<String> =
-        crate::http::proxy_fields().iter().map(|field| field.name.to_string()).collect();
-    names.extend(crate::http::connection_fields().iter().map(|field| field.name.to_string()));
-    names.push("api_address".to_owned());
-    names
 }
 
 fn row(field: &Field, page: &mut String) {

@@ -6,8 +6,8 @@ use super::form::{Form, Space};
 use super::options::{Options, connection_fields, proxy_fields};
 use super::{segments, status};
 use crate::{
-    BuildError, Environment, Field, FieldKind, Gateway, Outcome, Plan, PlanError, Plugin, Problem, Settings,
-    Submission,
+    BuildError, Environment, Feature, Field, FieldKind, Gateway, Outcome, Plan, PlanError, Plugin, Problem,
+    Settings, Submission,
 };
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -121,6 +121,10 @@ impl Plugin for GenericHttpPlugin {
 
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    fn features(&self) -> &[Feature] {
+        &[Feature::Unicode, Feature::Sender]
     }
 
     fn check(&self, settings: &Settings) -> Vec<Problem> {

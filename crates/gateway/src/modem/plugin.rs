@@ -2,7 +2,7 @@
 
 use super::gateway::Modem;
 use super::settings::{Choices, ENCODINGS, FLOW_CONTROLS, Modems, UNENCODABLE, VALIDITY_FORMATS};
-use crate::{BuildError, Environment, Field, FieldKind, Gateway, Plugin, Problem, Settings};
+use crate::{BuildError, Environment, Feature, Field, FieldKind, Gateway, Plugin, Problem, Settings};
 use std::sync::Arc;
 
 /// The plugin `modem`.
@@ -36,6 +36,10 @@ impl Plugin for ModemPlugin {
 
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    fn features(&self) -> &[Feature] {
+        &[Feature::Flash, Feature::Overwrite, Feature::Receipts, Feature::Unicode, Feature::Validity]
     }
 
     fn check(&self, settings: &Settings) -> Vec<Problem> {

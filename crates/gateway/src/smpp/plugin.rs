@@ -5,7 +5,7 @@ use super::settings::{
     Account, BINDS, Choices, ENCODINGS, LONG_MESSAGES, NPIS, RECEIPT_ID_BASES, SERVICE_TYPES, TONS,
     UNENCODABLE,
 };
-use crate::{BuildError, Environment, Field, FieldKind, Gateway, Plugin, Problem, Settings};
+use crate::{BuildError, Environment, Feature, Field, FieldKind, Gateway, Plugin, Problem, Settings};
 use std::sync::Arc;
 
 /// The plugin `smpp`.
@@ -40,6 +40,17 @@ impl Plugin for SmppPlugin {
 
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    fn features(&self) -> &[Feature] {
+        &[
+            Feature::Flash,
+            Feature::Overwrite,
+            Feature::Receipts,
+            Feature::Unicode,
+            Feature::Validity,
+            Feature::Sender,
+        ]
     }
 
     fn check(&self, settings: &Settings) -> Vec<Problem> {

@@ -31,7 +31,7 @@ fn list<W: Write>(config: &Config, is_json: bool, output: &mut Output<W>) -> Don
     }
     let row = |plugin: &Arc<dyn Plugin>| {
         let provider = plugin.provider();
-        let features = provider.map(|provider| words(&json!(provider.features))).unwrap_or_default();
+        let features = words(plugin.as_ref());
         let remark = provider.and_then(|provider| provider.experimental.as_ref()).map(|_| "experimental");
         vec![
             plugin.name().to_owned(),
@@ -52,11 +52,11 @@ fn show<W: Write>(config: &Config, name: &str, is_json: bool, output: &mut Outpu
         return Ok(output.line(as_json(plugin.as_ref()))?);
     }
     output.line(format_args!("{} ({})", output.tone(Tone::Strong, plugin.label()), plugin.name()))?;
+    output.line(format_args!("features      {}", words(plugin.as_ref())))?;
     if let Some(provider) = plugin.provider() {
         output.line(format_args!("site          {}", provider.site))?;
         output.line(format_args!("documentation {}", provider.documentation))?;
         output.line(format_args!("countries     {}", provider.countries.join(", ")))?;
-        output.line(format_args!("features      {}", words(&json!(provider.features))))?;
         if let Some(reason) = &provider.experimental {
             output.line(format_args!("experimental  {}", output.tone(Tone::Notice, reason)))?;
         }
@@ -112,14 +112,15 @@ fn as_json(plugin: &dyn Plugin) -> Value {
     json!({
         "name": plugin.name(),
         "label": plugin.label(),
+        "features": plugin.features(),
         "fields": plugin.fields(),
         "provider": plugin.provider(),
     })
 }
 
-/// A list of words as JSON has it, for people.
-fn words(list: &Value) -> String {
-    let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+/// What a plugin can do, in words.
+fn words(plugin: &dyn Plugin) -> String {
+    let words: Vec<&str> = plugin.features().iter().map(|feature| feature.name()).collect();
     words.join(", ")
 }
 

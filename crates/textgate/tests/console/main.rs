@@ -10,6 +10,11 @@
 #[path = "../e2e/kit/mod.rs"]
 mod kit;
 
+// The faults' disk and clock, of which this needs only a part.
+#[allow(dead_code)]
+#[path = "../faults/shim.rs"]
+mod shim;
+
 mod browser;
 mod site;
 mod visitor;
@@ -17,16 +22,22 @@ mod visitor;
 mod dashboard;
 mod fraud_guard;
 mod gate;
+mod gateways;
+mod german;
 mod hostile;
 mod messages;
+mod modems;
 mod oidc;
 mod pages;
 mod passcodes;
 mod phones;
+mod providers;
 mod proxies;
+mod sessions;
 mod sign_in;
 mod sms_settings;
 mod sms_settings_kinds;
+mod welcome;
 
 /// A value for a query or a path's part.
 fn escaped(value: &str) -> String {

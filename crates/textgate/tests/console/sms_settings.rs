@@ -35,7 +35,7 @@ impl Browser {
     }
 
     /// What is said to be wrong with a control.
-    async fn error_of(&self, name: &str) -> String {
+    pub async fn error_of(&self, name: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
         let id: String = name.chars().map(plain).collect();
         self.text_of(&format!("#f-{id}-error")).await

@@ -138,6 +138,21 @@ impl Draft {
         (draft, lost)
     }
 
+    /// Chooses a plugin for the gateway that is still to be filled in, or for one more. Answers its position; `None` where there is no room.
+    pub(super) fn choose(&mut self, plugin: &str) -> Option<usize> {
+        let blank = self.gateways.iter().position(|gateway| gateway.plugin.is_empty());
+        let position = blank.unwrap_or(self.gateways.len());
+        if position >= super::page::MOST_GATEWAYS {
+            return None;
+        }
+        if blank.is_none() {
+            self.gateways.push(Gateway::default());
+        }
+        self.gateways.get_mut(position)?.plugin = plugin.to_owned();
+        "custom".clone_into(&mut self.mode);
+        Some(position)
+    }
+
     /// The secrets that were typed, by the names of their controls.
     pub(super) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();

@@ -114,7 +114,7 @@ impl Maker<'_> {
             FieldKind::Flag => self.flag_word(other, value),
             FieldKind::Choice { choices, .. } => {
                 let choice = choices.iter().find(|choice| choice.value == *value);
-                choice.map_or_else(|| value.clone(), |choice| choice.label.to_string())
+                choice.map_or_else(|| value.clone(), |choice| self.text.plugin(&choice.label))
             }
             _ => value.clone(),
         };
@@ -122,7 +122,7 @@ impl Maker<'_> {
         Some(Condition {
             control: format!("{}.settings.{}", self.at, condition.field),
             values: values.join("|"),
-            words: format!("{}: {}", other.label, words.join(", ")),
+            words: format!("{}: {}", self.text.plugin(&other.label), words.join(", ")),
         })
     }
 
@@ -138,9 +138,12 @@ impl Maker<'_> {
         let (name, control) = (&*field.name, format!("{}.settings.{}", self.at, field.name));
         let value = self.gateway.values.get(name).cloned().unwrap_or_else(|| plain(&field.default));
         let made = |kind: Control| {
-            let mut made = Field::new(kind, control.clone(), field.label.to_string());
-            made.help = Some(field.help.to_string()).filter(|help| !help.is_empty());
-            made.message = field.message.as_ref().map(ToString::to_string);
+            let mut made = Field::new(kind, control.clone(), self.text.plugin(&field.label));
+            made.help = Some(self.text.plugin(&field.help)).filter(|help| !help.is_empty());
+            made.message = field.message.as_ref().map(|message| self.text.plugin(message));
+            made.is_help_foreign = self.text.is_foreign(&field.help);
+            made.is_message_foreign =
+                field.message.as_ref().is_some_and(|message| self.text.is_foreign(message));
             made.is_required = field.required;
             made.mark = field.required.then(|| self.text.get("sms_settings.required").into());
             made.errors = self.problems.of(&control).map(|problem| self.text.problem(problem)).collect();
@@ -162,7 +165,7 @@ impl Maker<'_> {
             FieldKind::Pairs { .. } => {
                 let rows = self.gateway.rows.get(name).map(Vec::as_slice).unwrap_or_default();
                 let rows = rows.iter().enumerate().map(|(index, row)| self.row(name, &control, index, row));
-                let more = More::Rows { label: field.label.to_string(), rows: rows.collect() };
+                let more = More::Rows { label: self.text.plugin(&field.label), rows: rows.collect() };
                 (made(Control::Text).class("full"), more)
             }
         };
@@ -177,8 +180,10 @@ impl Maker<'_> {
         value: String,
         made: impl Fn(Control) -> Field,
     ) -> (Field, More) {
-        let mut shown: Vec<Choice> =
-            choices.iter().map(|choice| Choice::new(&*choice.value, &*choice.label)).collect();
+        let mut shown: Vec<Choice> = choices
+            .iter()
+            .map(|choice| Choice::new(&*choice.value, self.text.plugin(&choice.label)))
+            .collect();
         let Some(most) = other else { return (made(Control::Select(shown)).value(value), More::Nothing) };
         shown.push(Choice::new(OTHER, self.text.get("sms_settings.other")));
         let is_listed = value == OTHER || choices.iter().any(|choice| choice.value == value);

@@ -18,6 +18,7 @@ use crate::text::Text;
 use crate::visit::Visit;
 use axum::extract::State;
 use draft::{Draft, Gateway, Row};
+use http::Uri;
 pub(crate) use kept::Owned;
 use page::{Aside, SettingsPage};
 use std::sync::Arc;
@@ -73,10 +74,17 @@ impl<'a> Action<'a> {
     }
 }
 
-async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
+async fn show(State(console): State<Arc<Console>>, visit: Visit, uri: Uri) -> Answer {
     let saved = console.dispatch.settings(visit.vs).await?;
-    let draft = Draft::of(&saved);
-    answer::html(&SettingsPage::new(&console, &visit, &saved, &draft, &Problems::none(), None))
+    let mut draft = Draft::of(&saved);
+    let question = Form::read(uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
+    let wanted = console.dispatch.plugins().get(question.get("plugin"));
+    // From the plugin's own page.
+    let wanted = wanted.filter(|_| visit.person.may_change(&console.dispatch, visit.vs));
+    let chosen = wanted.and_then(|plugin| draft.choose(plugin.name()));
+    let mut page = SettingsPage::new(&console, &visit, &saved, &draft, &Problems::none(), None);
+    (page.chosen, page.is_unsaved) = (chosen, chosen.is_some());
+    answer::html(&page)
 }
 
 async fn change(State(console): State<Arc<Console>>, visit: Visit, form: Form) -> Answer {

@@ -6,6 +6,7 @@ use super::sentence;
 use crate::console::Console;
 use crate::field::{Choice, Field};
 use crate::form::Problems;
+use crate::lines::{Line, lines};
 use crate::page::Page;
 use crate::text::Text;
 use crate::visit::Visit;
@@ -14,7 +15,7 @@ use textgate_dispatch::{GatewayView, SettingsView};
 use textgate_gateway::{Feature, Preview, Provider};
 
 /// Most gateways of a virtual server: dispatch's bound.
-const MOST_GATEWAYS: usize = 8;
+pub(super) const MOST_GATEWAYS: usize = 8;
 
 #[derive(Template)]
 #[template(path = "sms_settings.html")]
@@ -34,6 +35,8 @@ pub(super) struct SettingsPage {
     pub(super) is_unsaved: bool,
     pub(super) may_change: bool,
     pub(super) may_add: bool,
+    /// The gateway that is to be in sight.
+    pub(super) chosen: Option<usize>,
     /// Nothing is configured: a newcomer's first look.
     pub(super) is_new: bool,
 }
@@ -55,6 +58,8 @@ pub(super) struct Card {
     pub(super) rare: Vec<Block>,
     pub(super) receipt_url: Option<String>,
     pub(super) state: Option<State>,
+    /// Its modems, where it is saved and has any.
+    pub(super) lines: Vec<Line>,
     pub(super) has_balance: bool,
     pub(super) balance: Option<Result<String, String>>,
     pub(super) preview: Option<Preview>,
@@ -117,7 +122,7 @@ impl SettingsPage {
         }
         let listed = |plugin: &std::sync::Arc<dyn textgate_gateway::Plugin>| PluginChoice {
             name: plugin.name().to_owned(),
-            label: plugin.label().to_owned(),
+            label: text.plugin(plugin.label()),
             is_preconfigured: plugin.provider().is_some(),
         };
         let may_change = visit.person.role != textgate_dispatch::UserRole::Auditor;
@@ -145,6 +150,7 @@ impl SettingsPage {
             preview_text,
             ticket: None,
             is_unsaved: false,
+            chosen: None,
             may_change,
             may_add: cards.len() < MOST_GATEWAYS,
             is_new: saved.gateways.is_empty(),
@@ -200,12 +206,13 @@ impl Card {
             title: title(text, position),
             name: gateway.name.clone(),
             plugin: gateway.plugin.clone(),
-            plugin_label: plugin.map_or_else(String::new, |plugin| plugin.label().to_owned()),
+            plugin_label: plugin.map_or_else(String::new, |plugin| text.plugin(plugin.label())),
             errors: errors.collect(),
             blocks,
             rare,
             receipt_url: same.and_then(|same| same.receipt_url.clone()),
             state: saved.map(|saved| State::of(text, saved)),
+            lines: same.map(|same| lines(text, &same.status.lines)).unwrap_or_default(),
             has_balance: same.is_some()
                 && provider.as_ref().is_some_and(|provider| provider.features.contains(&Feature::Balance)),
             provider,

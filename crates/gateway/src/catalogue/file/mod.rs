@@ -40,6 +40,7 @@ pub(crate) struct ProviderFile {
     #[serde(default)]
     pub note: Option<String>,
     /// Where its facts are from.
+    #[serde(default)]
     pub source: Vec<Spanned<Source>>,
     /// Most characters that it takes as one text.
     #[serde(default)]
@@ -100,6 +101,32 @@ pub enum Feature {
     Validity,
     /// Senders of one's own.
     Sender,
+}
+
+impl Feature {
+    /// All of them, in the order of the list.
+    pub const ALL: [Self; 7] = [
+        Self::Flash,
+        Self::Overwrite,
+        Self::Receipts,
+        Self::Balance,
+        Self::Unicode,
+        Self::Validity,
+        Self::Sender,
+    ];
+
+    /// Its name in files and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flash => "flash",
+            Self::Overwrite => "overwrite",
+            Self::Receipts => "receipts",
+            Self::Balance => "balance",
+            Self::Unicode => "unicode",
+            Self::Validity => "validity",
+            Self::Sender => "sender",
+        }
+    }
 }
 
 /// Where facts are from.
