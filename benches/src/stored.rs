@@ -30,5 +30,6 @@ pub fn stored_text(vs: VsId, id: MessageId, n: u64) -> Option<NewMessage> {
         idempotency: None,
         payers: SmallVec::new(),
         resend_of: None,
+        passcode: None,
     })
 }

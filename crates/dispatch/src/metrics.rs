@@ -103,11 +103,11 @@ impl Default for Metrics {
             "Receipts that belong to no message (yet); they are kept for a while",
         );
         let inbound = counter("inbound_messages", "Messages that phones sent");
-        let passcodes = PasscodeMeters::register(&mut registry);
         let guard_ranges_blocked =
             counter("guard_ranges_blocked", "Ranges that the fraud guard blocked by itself");
         let guard_blocks = Gauge::default();
         registry.register("guard_blocks", "Ranges that are blocked now", guard_blocks.clone());
+        let passcodes = PasscodeMeters::register(&mut registry);
         let commit = latency();
         registry.register_with_unit(
             "store_commit",

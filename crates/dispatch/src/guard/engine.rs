@@ -26,7 +26,6 @@ impl Engine {
     }
 
     /// Whether a passcode may be made. Where nobody has put rules, the default ones hold.
-    #[allow(dead_code, reason = "asked by the passcode service")]
     pub(crate) fn judge_passcode(
         self: &Arc<Self>,
         view: &View,

@@ -35,6 +35,9 @@ impl Dispatch {
             return Err(PasscodeRefusal::NotPending(checked.state));
         }
         engine.metrics.passcodes.checked(checked.state);
+        if checked.state == PasscodeState::Approved {
+            engine.converted(vs, passcode.number);
+        }
         Ok(CheckView { status: checked.state, attempts_left: checked.attempts_left })
     }
 }

@@ -7,8 +7,10 @@ use super::words::{PasscodeRefusal, PasscodeRequest, PasscodeSent, PasscodeView}
 use crate::accept::{CarriedThrough, Order};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
+use crate::guard::Question;
 use crate::view::View;
 use crate::words::{Refusal, Request};
+use std::net::IpAddr;
 use std::sync::Arc;
 use textgate_gateway::Problem;
 use textgate_sms::{Kind, PasscodeState, PhoneNumber, VsId};
@@ -47,7 +49,7 @@ impl Engine {
         let (order, made) = {
             let view = self.view.load();
             let wanted = Wanted::read(&view, vs, &request).map_err(Refusal::Invalid)?;
-            // The fraud guard judges here: number, purpose and the caller's `ip` are known and good, and nothing is made yet.
+            self.judge_passcode(&view, &wanted.question(vs, request.ip, self.clock.now_ms()))?;
             self.new_passcode(&view, vs, wanted, &request)?
         };
         let taken = self.accept_order(vs, order).await?;
@@ -104,6 +106,7 @@ impl Engine {
             text: composed.text,
             kind: Some(Kind::Otp),
             validity_s: Some(ttl_s),
+            was_judged: true,
             ..Request::default()
         };
         let step = PasscodeStep::New(new);
@@ -142,6 +145,11 @@ impl Engine {
 }
 
 impl Wanted {
+    /// What the fraud guard is asked, before anything is made.
+    fn question(&self, vs: VsId, ip: Option<IpAddr>, now_ms: i64) -> Question<'_> {
+        Question { vs, number: self.number, purpose: &self.purpose, ip, is_checked: true, now_ms }
+    }
+
     fn read(view: &View, vs: VsId, request: &PasscodeRequest) -> Result<Self, Vec<Problem>> {
         let config = view.otp(vs);
         let settings = &config.settings;

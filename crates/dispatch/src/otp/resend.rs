@@ -181,6 +181,8 @@ impl Engine {
             kind: Some(Kind::Otp),
             validity_s: Some(remaining_s),
             resend_of: Some(passcode.id),
+            // How often a code is sent again is bounded by the settings' pauses.
+            was_judged: true,
             ..Request::default()
         };
         let Occasion { id, by, reason, avoid, before, idempotency } = occasion;
