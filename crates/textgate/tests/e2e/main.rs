@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod catalogue;
 mod change;
 mod cli;
 mod crash;
