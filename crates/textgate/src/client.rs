@@ -62,7 +62,9 @@ impl Client {
 
     /// The server behind this control socket.
     pub(crate) fn control(socket: &Path, vs: Option<String>) -> Result<Self, Failure> {
-        let http = builder().unix_socket(socket).no_proxy().build().map_err(Failure::failed)?;
+        // Nothing is said over TLS there, so a machine without certificate authorities will do.
+        let http = builder().unix_socket(socket).no_proxy().tls_certs_only([]).build();
+        let http = http.map_err(|error| Failure::failed(root(&error)))?;
         let door = Door::Control { socket: socket.display().to_string(), vs };
         Ok(Self { http, base: "http://textgate".into(), door })
     }
@@ -77,7 +79,12 @@ impl Client {
                 "--url must be a server's address, for example https://sms.example.com",
             ));
         }
-        let http = builder().build().map_err(Failure::failed)?;
+        let http = builder().build().map_err(|error| {
+            Failure::failed(format_args!(
+                "no connection can be made: {}; are the system's certificate authorities installed (ca-certificates)?",
+                root(&error)
+            ))
+        })?;
         Ok(Self { http, base: base.into(), door: Door::Key(key) })
     }
 
