@@ -136,11 +136,10 @@ impl SettingsPage {
             .help(text.get("sms_settings.preview_text_help"))
             .value(draft.preview_text.clone()));
         // In the page's order.
-        let mut named: Vec<Field> = vec![mode.clone()];
+        let mut named: Vec<Field> = vec![mode.clone(), test_number.clone()];
         named.extend(cards.iter().flat_map(Card::controls));
         named.push(preview_text.clone());
         named.extend(advanced.iter().cloned());
-        named.push(test_number.clone());
         Self {
             page: Page::new(console, visit, text.get("nav.sms_settings"))
                 .lead(text.get("sms_settings.lead"))
