@@ -9,6 +9,7 @@ use crate::text::{Language, Moment, Phrase, Text, Whole};
 use crate::visit::{Guest, Theme, Visit};
 use textgate_dispatch::Branch;
 use textgate_dispatch::UserRole;
+use textgate_gateway::Problem;
 use textgate_sms::VsId;
 
 /// Most virtual servers in the switcher; beyond it, those near the one that is shown.
@@ -129,14 +130,20 @@ impl Page {
     #[must_use]
     pub fn problems<'a>(mut self, problems: &Problems, fields: impl IntoIterator<Item = &'a Field>) -> Self {
         let fields: Vec<&Field> = fields.into_iter().collect();
-        for problem in problems.all() {
-            let field = fields.iter().find(|field| field.name == problem.path);
-            self.summary.push(Summary {
+        let line = |problem: &Problem| {
+            let at = fields.iter().position(|field| field.name == problem.path);
+            let field = at.and_then(|at| fields.get(at));
+            let summary = Summary {
                 id: field.map(|field| id_of(&field.name)).unwrap_or_default(),
                 label: field.map(|field| field.label.clone()).unwrap_or_default(),
                 message: problem.message.clone(),
-            });
-        }
+            };
+            (at.unwrap_or(usize::MAX), summary)
+        };
+        // In the order of the form, whatever that in which they were found.
+        let mut lines: Vec<_> = problems.all().iter().map(line).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        self.summary.extend(lines.into_iter().map(|(_, line)| line));
         self
     }
 

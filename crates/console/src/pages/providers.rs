@@ -169,8 +169,10 @@ fn is_found(text: Text, facts: &Facts<'_>, search: &str) -> bool {
 
 /// What a plugin can do, in words.
 fn abilities(text: Text, facts: &Facts<'_>) -> Vec<String> {
+    // In one order, whatever that of a provider's file.
+    let features = Feature::ALL.into_iter().filter(|feature| facts.features.contains(feature));
     let mut words: Vec<String> =
-        facts.features.iter().map(|feature| text.word("feature", feature.name()).into()).collect();
+        features.map(|feature| text.word("feature", feature.name()).into()).collect();
     let more = [("providers.proxy", facts.has_proxy), ("providers.batch", facts.at_once.is_some())];
     words.extend(more.into_iter().filter(|(_, has)| *has).map(|(key, _)| String::from(text.get(key))));
     words

@@ -91,14 +91,14 @@ impl GenericHttpPlugin {
                 "What the provider's answer contains when it took the message, in this very spelling. Blank: every \
                  answer with an HTTP status 200 to 299 is a success.",
             ),
-            Field::new(
-                "parameters",
-                "Add Parameter",
-                FieldKind::Pairs { max: 64 },
-                "More parameters, sent after the others in this order. Is Password hides the value.",
-            ),
         ];
         fields.extend(proxy_fields());
+        fields.push(Field::new(
+            "parameters",
+            "Add Parameter",
+            FieldKind::Pairs { max: 64 },
+            "More parameters, sent after the others in this order. Is Password hides the value.",
+        ));
         fields.push(name(
             "sender_parameter",
             "Sender Parameter Name",

@@ -47,6 +47,7 @@ impl Browser {
         let shown = shown.as_array().unwrap().iter().filter_map(|text| text.as_str());
         let left: BTreeSet<&str> = shown.filter(|text| english.contains(*text)).collect();
         assert!(left.is_empty(), "{name}: {left:?}");
+        self.fits(name).await;
         for width in [Width::Desktop, Width::Phone] {
             self.resize(width).await;
             assert!(!self.overflows().await, "{name} is wider than the window, {width:?}");

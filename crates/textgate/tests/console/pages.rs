@@ -61,5 +61,6 @@ pub async fn look(browser: &Browser, name: &str, open: impl AsyncFn(&Browser)) {
             browser.axe(&format!("{name}, {width:?}")).await;
         }
     }
+    browser.fits(name).await;
     browser.resize(Width::Desktop).await;
 }

@@ -135,9 +135,11 @@ impl SettingsPage {
         let preview_text = at(Field::text("preview_text", text.get("sms_settings.preview_text"))
             .help(text.get("sms_settings.preview_text_help"))
             .value(draft.preview_text.clone()));
-        let mut named: Vec<Field> = vec![mode.clone(), test_number.clone(), preview_text.clone()];
-        named.extend(advanced.iter().cloned());
+        // In the page's order.
+        let mut named: Vec<Field> = vec![mode.clone(), test_number.clone()];
         named.extend(cards.iter().flat_map(Card::controls));
+        named.push(preview_text.clone());
+        named.extend(advanced.iter().cloned());
         Self {
             page: Page::new(console, visit, text.get("nav.sms_settings"))
                 .lead(text.get("sms_settings.lead"))

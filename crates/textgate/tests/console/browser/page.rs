@@ -149,6 +149,16 @@ impl Browser {
         self.script(width).await.as_i64().unwrap() > 0
     }
 
+    /// Asserts that the page fits windows of these widths: between a phone's and a desk's, tables are the first to be too wide.
+    pub async fn fits(&self, name: &str) {
+        for width in [320, 600, 770, 800, 1024, 1060, 1100, 1200] {
+            let metrics =
+                json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
+            self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+            assert!(!self.overflows().await, "{name} is wider than a window of {width}");
+        }
+    }
+
     /// Writes a picture of the whole page as `docs/images/NAME-desktop.png` or `-phone.png`, where TEXTGATE_SCREENSHOTS is set: where it
     /// names a directory, there.
     pub async fn picture(&self, name: &str, width: Width) {
