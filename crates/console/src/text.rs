@@ -242,6 +242,12 @@ impl Text {
 
 // === impl Phrase ===
 
+impl PartialEq<&str> for Phrase {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
 impl Phrase {
     /// With this in place of `{name}`.
     pub fn with(self, name: &str, value: impl fmt::Display) -> Self {
