@@ -109,7 +109,11 @@ pub(crate) static MESSAGE: Object = Object {
         required("status", Shape::OneOf(states), "Where it stands."),
         required("to", Shape::Text(15), "The number it goes to."),
         required("kind", Shape::OneOf(kinds), "What it is for."),
-        optional("text", Shape::Text(65_535), "The text, while it is kept; never in lists."),
+        optional(
+            "text",
+            Shape::Text(65_535),
+            "The text, while it is kept; never in lists, and never a passcode's.",
+        ),
         optional("sender", NAME, "The sender asked for."),
         optional("reference", Shape::Text(255), "The caller's own name for it."),
         required("segments", Shape::Integer(1, 255), "How many SMS it takes."),

@@ -1,5 +1,6 @@
 //! How a message comes in: checked, priced, on disk, and on its way.
 
+pub(crate) use crate::carried_through::CarriedThrough;
 use crate::engine::Engine;
 use crate::flow;
 use crate::guard::Question;
@@ -7,9 +8,7 @@ use crate::view::{Route, View};
 use crate::words::{Refusal, Request, Taken, What};
 use futures_util::FutureExt as _;
 use smallvec::SmallVec;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use textgate_gateway::{Overwrite, Plan, Problem, Routing, Submission};
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, ReplaceType, VsId};
@@ -28,23 +27,15 @@ const LONGEST_SENDER: usize = 21;
 /// Longest reference and Idempotency-Key, in characters.
 const LONGEST_REFERENCE: usize = 255;
 
-/// A message that carries a passcode's code, and what is written in its transaction.
-pub(crate) struct Order {
+/// What comes with a request for a message that carries a passcode's code.
+pub(crate) struct Beside {
     /// The message's id, as the code is bound to it.
     pub(crate) id: MessageId,
-    pub(crate) request: Request,
+    /// What is written in its transaction.
     pub(crate) step: PasscodeStep,
     pub(crate) idempotency: Option<Idempotency>,
     /// A gateway that is passed over where another one takes messages.
     pub(crate) avoid: Option<GatewayId>,
-}
-
-/// What comes with a request that carries a passcode's code.
-struct Beside {
-    id: MessageId,
-    step: PasscodeStep,
-    idempotency: Option<Idempotency>,
-    avoid: Option<GatewayId>,
 }
 
 /// A message that is checked and waits for the disk.
@@ -74,17 +65,15 @@ impl Engine {
         CarriedThrough::new(async move { engine.accept_all(vs, requests).await })
     }
 
-    /// The same for messages that carry passcodes' codes. The caller carries it through.
-    pub(crate) async fn accept_orders(
+    /// The same for a message that carries a passcode's code. The caller carries it through.
+    pub(crate) async fn accept_with(
         self: &Arc<Self>,
         vs: VsId,
-        orders: Vec<Order>,
-    ) -> Vec<Result<Taken, Refusal>> {
-        let orders = orders.into_iter().map(|order| {
-            let Order { id, request, step, idempotency, avoid } = order;
-            (request, Some(Box::new(Beside { id, step, idempotency, avoid })))
-        });
-        self.accept_all(vs, orders).await
+        request: Request,
+        beside: Box<Beside>,
+    ) -> Result<Taken, Refusal> {
+        let one = std::iter::once((request, Some(beside)));
+        self.accept_all(vs, one).await.pop().unwrap_or(Err(Refusal::StoreUnavailable))
     }
 
     async fn accept_all(
@@ -427,39 +416,6 @@ fn refusal(error: &StoreError) -> Refusal {
     }
 }
 
-/// A future that goes on by itself when it is dropped before its end.
-pub(crate) struct CarriedThrough<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
-
-impl<T: Send + 'static> CarriedThrough<T> {
-    /// This future, to be carried through.
-    pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(Some(Box::pin(future)))
-    }
-}
-
-impl<T: Send + 'static> Future for CarriedThrough<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(inner) = &mut self.0 else { return Poll::Pending };
-        let polled = inner.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.0 = None;
-        }
-        polled
-    }
-}
-
-impl<T: Send + 'static> Drop for CarriedThrough<T> {
-    fn drop(&mut self) {
-        // Without a runtime the program is ending, and the next start finds what is on disk.
-        if let (Some(inner), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
-            drop(runtime.spawn(inner));
-        }
-    }
-}
-
-/// The id of a message for people and logs.
 impl Engine {
     /// The next message id.
     pub(crate) fn next_id(&self, now_ms: i64) -> MessageId {

@@ -73,6 +73,7 @@ impl Engine {
         let answer = self.store.cancel(vs, id, self.clock.now_ms()).await?;
         let (state, is_changed) = answer.ok_or_else(|| DirectoryError::NotFound("this message".into()))?;
         if is_changed {
+            self.watches.forget(id);
             let now_ms = self.clock.now_ms();
             self.counters.count(now_ms, vs, NO_GATEWAY, |figures| figures.count(state));
             // As the store decides: what may have been taken stays paid.

@@ -9,6 +9,7 @@ mod agenda;
 mod breaker;
 mod built;
 mod cancel;
+mod carried_through;
 mod clock;
 mod dispatch;
 mod engine;

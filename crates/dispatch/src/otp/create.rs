@@ -4,7 +4,7 @@ use super::code::{self, CodeAlphabet};
 use super::settings::{self, WORD};
 use super::text::{Recipe, USUAL_PURPOSE, read_locale};
 use super::words::{PasscodeRefusal, PasscodeRequest, PasscodeSent, PasscodeView};
-use crate::accept::{CarriedThrough, Order};
+use crate::accept::{Beside, CarriedThrough};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
 use crate::guard::Question;
@@ -46,13 +46,13 @@ impl Engine {
         vs: VsId,
         request: PasscodeRequest,
     ) -> Result<PasscodeSent, PasscodeRefusal> {
-        let (order, made) = {
+        let (message, beside, made) = {
             let view = self.view.load();
             let wanted = Wanted::read(&view, vs, &request).map_err(Refusal::Invalid)?;
             self.judge_passcode(&view, &wanted.question(vs, request.ip, self.clock.now_ms()))?;
             self.new_passcode(&view, vs, wanted, &request)?
         };
-        let taken = self.accept_order(vs, order).await?;
+        let taken = self.accept_with(vs, message, Box::new(beside)).await?;
         if taken.is_duplicate {
             let passcode = self.passcode_of(vs, taken.id).await?;
             return Ok(PasscodeSent { passcode, is_duplicate: true });
@@ -69,7 +69,7 @@ impl Engine {
         vs: VsId,
         wanted: Wanted,
         request: &PasscodeRequest,
-    ) -> Result<(Order, PasscodeView), PasscodeRefusal> {
+    ) -> Result<(Request, Beside, PasscodeView), PasscodeRefusal> {
         let config = view.otp(vs);
         let (now_ms, id) = (self.clock.now_ms(), self.next_id(self.clock.now_ms()));
         let seed = code::seed()?;
@@ -110,7 +110,7 @@ impl Engine {
             ..Request::default()
         };
         let step = PasscodeStep::New(new);
-        Ok((Order { id, request: message, step, idempotency, avoid: None }, made))
+        Ok((message, Beside { id, step, idempotency, avoid: None }, made))
     }
 
     /// What the Idempotency-Key stands for: the request itself, as its text has another code each time.
@@ -131,16 +131,6 @@ impl Engine {
             optional(&request.domain).as_bytes(),
         ]);
         Idempotency { key: self.idempotency_key(vs, key), request: digest }
-    }
-
-    /// Accepts one order, and answers as for one message.
-    pub(super) async fn accept_order(
-        self: &Arc<Self>,
-        vs: VsId,
-        order: Order,
-    ) -> Result<crate::words::Taken, PasscodeRefusal> {
-        let mut answers = self.accept_orders(vs, vec![order]).await;
-        Ok(answers.pop().unwrap_or(Err(Refusal::StoreUnavailable))?)
     }
 }
 

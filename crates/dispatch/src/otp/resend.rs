@@ -5,7 +5,7 @@ use super::code;
 use super::show::shown;
 use super::text::Recipe;
 use super::words::{PasscodeRefusal, PasscodeSent};
-use crate::accept::{CarriedThrough, Order};
+use crate::accept::{Beside, CarriedThrough};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
 use crate::words::{Refusal, Request};
@@ -151,11 +151,15 @@ impl Engine {
         passcode: &PasscodeRecord,
         occasion: Occasion,
     ) -> Result<bool, PasscodeRefusal> {
-        let order = self.again(passcode, occasion)?;
-        Ok(self.accept_order(passcode.vs, order).await?.is_duplicate)
+        let (message, beside) = self.again(passcode, occasion)?;
+        Ok(self.accept_with(passcode.vs, message, Box::new(beside)).await?.is_duplicate)
     }
 
-    fn again(&self, passcode: &PasscodeRecord, occasion: Occasion) -> Result<Order, PasscodeRefusal> {
+    fn again(
+        &self,
+        passcode: &PasscodeRecord,
+        occasion: Occasion,
+    ) -> Result<(Request, Beside), PasscodeRefusal> {
         let now_ms = self.clock.now_ms();
         let remaining_ms = passcode.expires_ms - now_ms;
         let state = match passcode.state_at(now_ms) {
@@ -193,7 +197,7 @@ impl Engine {
             reason: reason.into(),
             before: before.map(|(id, reason)| (id, reason.into())),
         });
-        Ok(Order { id, request, step, idempotency, avoid })
+        Ok((request, Beside { id, step, idempotency, avoid }))
     }
 
     /// What people call a gateway.

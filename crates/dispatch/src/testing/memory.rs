@@ -10,11 +10,14 @@ use std::time::Duration;
 use textgate_sms::{MessageId, MessageState, VsId};
 use textgate_store::*;
 
+/// What an Idempotency-Key stands for: a request, and the message it made.
+type Kept = ([u8; 16], MessageId);
+
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     pub(crate) messages: Mutex<BTreeMap<MessageId, StoredMessage>>,
     pub(crate) passcodes: Mutex<Passcodes>,
-    keys: Mutex<BTreeMap<[u8; 16], ([u8; 16], MessageId)>>,
+    keys: Mutex<BTreeMap<[u8; 16], Kept>>,
     pub(crate) refunds: Mutex<Vec<MessageId>>,
     pub(crate) directory: Mutex<Directory>,
     pub(crate) figures: Mutex<Vec<Tally>>,

@@ -43,7 +43,6 @@ struct PasscodesPage {
 struct Row {
     id: String,
     created_ms: i64,
-    expires_ms: i64,
     to: String,
     purpose: String,
     state: &'static str,
@@ -127,7 +126,6 @@ impl Row {
         Self {
             id: passcode.id.to_string(),
             created_ms: passcode.created_ms,
-            expires_ms: passcode.expires_ms,
             to: passcode.to,
             purpose: passcode.purpose,
             state: passcode.status.name(),
