@@ -69,7 +69,14 @@ impl Bench {
     fn receipt(&self, id: MessageId, gateway: u32, to: MessageState) {
         self.store.messages.lock().unwrap().get_mut(&id).unwrap().state = to;
         let gateway = textgate_sms::GatewayId(gateway);
-        let matched = Matched { id, vs: VS, gateway, changed_to: Some(to), since_sent_ms: Some(1) };
+        let matched = Matched {
+            id,
+            vs: VS,
+            to: textgate_sms::PhoneNumber::from_u64(15_550_100_100),
+            gateway,
+            changed_to: Some(to),
+            since_sent_ms: Some(1),
+        };
         self.dispatch.engine.matched(&matched);
     }
 
