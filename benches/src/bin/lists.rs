@@ -206,6 +206,7 @@ fn new_message(id: MessageId, n: u64) -> Option<NewMessage> {
         idempotency: None,
         payers: SmallVec::new(),
         resend_of: None,
+        passcode: None,
     })
 }
 
