@@ -290,7 +290,8 @@ async fn after_a_stop_what_comes_on_an_open_connection_is_answered_and_told_to_c
 #[tokio::test]
 async fn who_had_connected_when_it_stopped_is_served() {
     use std::io::{Read, Write};
-    let server = plain(HttpLimits::default()).await;
+    // One at a time, so that the stop finds most of them waiting.
+    let server = plain(HttpLimits { connections: 1, ..HttpLimits::default() }).await;
     until_accepted(&server).await;
     // This thread does not let the server accept them: they are in the kernel's queue.
     let connect = || {
