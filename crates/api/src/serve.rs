@@ -82,7 +82,14 @@ trait Listener {
 
     /// A connection, and who is at its other end where that is an address.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<SocketAddr>)>>;
+
+    /// Closes, and answers what had connected by then. To a peer that is in the kernel's queue when it is closed, the kernel says
+    /// that the connection was broken off.
+    fn close(self) -> Vec<(Self::Stream, Option<SocketAddr>)>;
 }
+
+/// Most connections that are taken out of the queue of a closing listener: as many as it has at most.
+const MOST_QUEUED: usize = 4_096;
 
 impl Listener for TcpListener {
     type Stream = TcpStream;
@@ -93,6 +100,17 @@ impl Listener for TcpListener {
         stream.set_nodelay(true)?;
         Ok((stream, Some(peer)))
     }
+
+    fn close(self) -> Vec<(TcpStream, Option<SocketAddr>)> {
+        let Ok(listener) = self.into_std() else { return Vec::new() };
+        let next = || {
+            let (stream, peer) = listener.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            stream.set_nodelay(true).ok()?;
+            Some((TcpStream::from_std(stream).ok()?, Some(peer)))
+        };
+        std::iter::from_fn(next).take(MOST_QUEUED).collect()
+    }
 }
 
 impl Listener for UnixListener {
@@ -100,6 +118,16 @@ impl Listener for UnixListener {
 
     async fn accept(&self) -> io::Result<(UnixStream, Option<SocketAddr>)> {
         UnixListener::accept(self).await.map(|(stream, _)| (stream, None))
+    }
+
+    fn close(self) -> Vec<(UnixStream, Option<SocketAddr>)> {
+        let Ok(listener) = self.into_std() else { return Vec::new() };
+        let next = || {
+            let (stream, _) = listener.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            Some((UnixStream::from_std(stream).ok()?, None))
+        };
+        std::iter::from_fn(next).take(MOST_QUEUED).collect()
     }
 }
 
@@ -125,8 +153,15 @@ async fn accept_all<L: Listener>(
     // Not `pipeline_flush`: with it, hyper holds an answer back while anything unread is left of the peer's, and a refusal of a
     // head or body that was not read to its end would never leave.
     let places = Places::new(limits.connections);
-    let connections = TaskTracker::new();
-    let abort = CancellationToken::new();
+    let serving = Serving {
+        http,
+        router,
+        stall_time: limits.stall_time,
+        linger: limits.linger,
+        stop: stop.clone(),
+        abort: CancellationToken::new(),
+        connections: TaskTracker::new(),
+    };
     let mut left = pin!(async {
         stop.cancelled().await;
         tokio::time::sleep(limits.leave).await;
@@ -141,16 +176,50 @@ async fn accept_all<L: Listener>(
             () = &mut left => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                recover(&error, &stop).await;
-                continue;
-            }
-        };
-        let io = TokioIo::new(StallBound::new(stream, limits.stall_time));
-        let (service, requests) = (TowerToHyperService::new(router.clone()), place.requests());
-        let stopping = stop.clone();
+        match accepted {
+            Ok((stream, peer)) => serving.take(stream, peer, place),
+            Err(error) => recover(&error).await,
+        }
+    }
+    // Closed before the drain: a peer learns at once that nobody accepts here any more. Who had connected before is served.
+    let queued = listener.close();
+    let rest = async {
+        for (stream, peer) in queued {
+            serving.take(stream, peer, places.take().await);
+        }
+        serving.connections.close();
+        serving.connections.wait().await;
+    };
+    if tokio::time::timeout(drain, rest).await.is_err() {
+        let connections = serving.connections.len();
+        tracing::warn!(connections, "requests that did not finish in time are broken off");
+        serving.abort.cancel();
+        serving.connections.close();
+        serving.connections.wait().await;
+    }
+}
+
+/// What all connections of a listener have in common.
+struct Serving {
+    http: http1::Builder,
+    router: Router,
+    stall_time: Duration,
+    linger: Duration,
+    stop: CancellationToken,
+    /// Cancelled when nobody is waited for any more.
+    abort: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Serving {
+    /// Serves one connection, in a task of its own.
+    fn take<S>(&self, stream: S, peer: Option<SocketAddr>, place: Place)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = TokioIo::new(StallBound::new(stream, self.stall_time));
+        let (service, requests) = (TowerToHyperService::new(self.router.clone()), place.requests());
+        let stopping = self.stop.clone();
         let service = service_fn(move |mut request: http::Request<Incoming>| {
             // The console limits sign-ins by address.
             if let Some(peer) = peer {
@@ -169,9 +238,9 @@ async fn accept_all<L: Listener>(
                 answer
             }
         });
-        let connection = http.serve_connection(io, service);
-        let (stop, abort, linger) = (stop.clone(), abort.clone(), limits.linger);
-        connections.spawn(async move {
+        let connection = self.http.serve_connection(io, service);
+        let (stop, abort, linger) = (self.stop.clone(), self.abort.clone(), self.linger);
+        self.connections.spawn(async move {
             let mut connection = pin!(connection);
             // A peer that breaks off or talks nonsense is its own affair; hyper has answered what can be answered.
             tokio::select! {
@@ -190,17 +259,6 @@ async fn accept_all<L: Listener>(
             drop(place);
         });
     }
-    // Closed before the drain: a peer learns at once that nobody accepts here any more.
-    drop(listener);
-    connections.close();
-    if tokio::time::timeout(drain, connections.wait()).await.is_err() {
-        tracing::warn!(
-            connections = connections.len(),
-            "requests that did not finish in time are broken off"
-        );
-        abort.cancel();
-        connections.wait().await;
-    }
 }
 
 /// Ends when a connection has begun no request for `linger` after the stop.
@@ -211,7 +269,7 @@ async fn idle_after(stop: &CancellationToken, place: &Place, linger: Duration) {
 
 /// After an accept that failed: a peer that was gone already is nothing, but without a free file descriptor the next
 /// accept would fail as well, at once and for ever.
-async fn recover(error: &io::Error, stop: &CancellationToken) {
+async fn recover(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected};
     if matches!(
         error.kind(),
@@ -220,8 +278,5 @@ async fn recover(error: &io::Error, stop: &CancellationToken) {
         return;
     }
     tracing::warn!(%error, "a connection cannot be accepted; trying again in a moment");
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(Duration::from_millis(250)) => {}
-    }
+    tokio::time::sleep(Duration::from_millis(250)).await;
 }

@@ -287,6 +287,32 @@ async fn after_a_stop_what_comes_on_an_open_connection_is_answered_and_told_to_c
     server.finished().await;
 }
 
+#[tokio::test]
+async fn who_had_connected_when_it_stopped_is_served() {
+    use std::io::{Read, Write};
+    // One at a time, so that the stop finds most of them waiting.
+    let server = plain(HttpLimits { connections: 1, ..HttpLimits::default() }).await;
+    until_accepted(&server).await;
+    // This thread does not let the server accept them: they are in the kernel's queue.
+    let connect = || {
+        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+        stream.write_all(GET.as_bytes()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let queued: Vec<_> = (0..40).map(|_| connect()).collect();
+    server.stop.cancel();
+    let read = |mut stream: std::net::TcpStream| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    let answers = tokio::task::spawn_blocking(move || queued.into_iter().map(read).collect::<Vec<_>>());
+    for answer in answers.await.unwrap() {
+        assert!(answer.as_ref().is_ok_and(|answer| answer.ends_with("hello")), "{answer:?}");
+    }
+    server.finished().await;
+}
+
 /// Until every connection that was made before is accepted: they are in order.
 async fn until_accepted(server: &Served) {
     assert!(server.ask(GET_AND_CLOSE.as_bytes()).await.ends_with("hello"));
