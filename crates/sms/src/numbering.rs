@@ -24,13 +24,14 @@ const ROW: usize = 21;
 
 /// Calling codes of satellite and other international networks (E.164.1), by whose numbers fraud earns most.
 const NETWORKS: &[u16] = &[870, 878, 881, 882, 883, 979];
-/// Numbers that begin so are made up: the area code 555 belongs to nobody (NANPA).
-const MADE_UP: u64 = 1_555;
+/// Numbers that begin so are made up, and nobody earns by them: the area code 555 belongs to nobody (NANPA), 07700 900 is for drama
+/// (Ofcom).
+const MADE_UP: &[(u32, u64)] = &[(4, 1_555), (9, 447_700_900)];
 
 impl PhoneNumber {
     /// What it is for. Takes some ten nanoseconds.
     pub fn intended_use(self) -> NumberUse {
-        if self.first_digits(4) == MADE_UP {
+        if MADE_UP.iter().any(|(digits, begin)| self.first_digits(*digits) == *begin) {
             return NumberUse::Usual;
         }
         let mut scale = 10u64.pow(self.digits());
@@ -72,7 +73,7 @@ mod tests {
             "4915123456789",
             "493012345678",
             "33612345678",
-            "447700900123",
+            "447400123456",
             "12125550100",
             "919876543210",
             "5511912345678",
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn numbers_of_no_plan_are_unallocated() {
         for number in
-            ["4915001", "4900000000000", "9991234567", "12120001234", "447000", "336123456789", "2101234567"]
+            ["4915001", "4900000000000", "9991234567", "12120001234", "4470001", "336123456789", "2101234567"]
         {
             assert_eq!(of(number), NumberUse::Unallocated, "{number}");
         }
@@ -114,7 +115,9 @@ mod tests {
 
     #[test]
     fn numbers_made_up_for_tests_are_let_pass() {
-        assert_eq!(of("15550100100"), NumberUse::Usual);
+        for number in ["15550100100", "447700900123"] {
+            assert_eq!(of(number), NumberUse::Usual);
+        }
     }
 
     #[test]

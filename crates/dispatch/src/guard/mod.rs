@@ -8,6 +8,8 @@
 mod asked;
 mod block;
 mod engine;
+#[cfg(test)]
+mod limits_tests;
 mod past;
 #[cfg(test)]
 mod pumping;

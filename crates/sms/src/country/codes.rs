@@ -47,10 +47,13 @@ pub(super) static CODES: &[(u16, [u8; 2])] = &[
     (998, *b"UZ"),
 ];
 
+/// How a country's numbers begin after the calling code, and its letters.
+type Part = (&'static str, [u8; 2]);
+
 /// Within a shared calling code: how the numbers of its smaller countries begin (after the code). Sorted by digits, none the beginning
 /// of another.
 #[rustfmt::skip]
-pub(super) static WITHIN: &[(u16, &[(&str, [u8; 2])])] = &[
+pub(super) static WITHIN: &[(u16, &[Part])] = &[
     (1, &[
         ("204", *b"CA"), ("226", *b"CA"), ("236", *b"CA"), ("242", *b"BS"), ("246", *b"BB"),
         ("249", *b"CA"), ("250", *b"CA"), ("257", *b"CA"), ("263", *b"CA"), ("264", *b"AI"),
