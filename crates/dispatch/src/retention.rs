@@ -36,6 +36,9 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
 pub(crate) async fn tidy(engine: &Engine) -> Result<(), StoreError> {
     let now_ms = engine.clock.now_ms();
     let before = |days: u32| now_ms - i64::from(days) * DAY_MS;
+    while engine.store.expire_passcodes(now_ms, STEP).await? >= STEP {
+        tokio::time::sleep(BREATH).await;
+    }
     while engine.store.erase_texts(before(engine.limits.text_days), STEP).await? >= STEP {
         tokio::time::sleep(BREATH).await;
     }

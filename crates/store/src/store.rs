@@ -68,6 +68,10 @@ pub trait Store: Send + Sync + 'static {
     /// restart goes on to watch.
     fn pending_passcodes(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<PasscodeRecord>>;
 
+    /// Ends passcodes whose time is over now, and erases what their codes could be known by; deletes those made a week before, at most
+    /// `limit` of each. Answers how many of both.
+    fn expire_passcodes(&self, now_ms: i64, limit: usize) -> Answer<'_, usize>;
+
     /// Messages in state `accepted`, by id, after this one: what a restart has to send again.
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>>;
 
@@ -152,9 +156,8 @@ pub trait Store: Send + Sync + 'static {
     /// The newest id in the store: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 
-    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids, passcodes and figures past
-    /// their time, at most `limit` messages at once; of passcodes whose time ended, erases what their codes could be known by.
-    /// Answers how many messages went.
+    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
+    /// most `limit` messages at once. Answers how many messages went.
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
 
     /// Erases texts of finished messages that ended before this. Answers how many.

@@ -274,6 +274,10 @@ impl Store for SqliteStore {
         self.read(move |connection| passcodes::pending(connection, after, limit))
     }
 
+    fn expire_passcodes(&self, now_ms: i64, limit: usize) -> Answer<'_, usize> {
+        self.write((now_ms, limit), Urgency::Lingers, 1, false, None, passcodes::expire)
+    }
+
     fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
         self.read(move |connection| list::unfinished(connection, after, limit))
     }

@@ -13,7 +13,9 @@ use subtle::ConstantTimeEq;
 use textgate_sms::{MessageId, PasscodeState, PhoneNumber, VsId};
 
 /// How long passcodes are kept after they were made: a week tells whoever is asked about one what became of it.
-pub(super) const KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
+const KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
+/// How many of each are ended and deleted in one transaction: a few milliseconds, so that an accept is not held up.
+const CHUNK: usize = 500;
 /// Most passcodes on one page.
 const MOST: usize = 1_000;
 /// Entries looked at for one page. A filter that fits fewer gets a short page, and goes on from `next`.
@@ -190,25 +192,24 @@ fn end(
 }
 
 /// Ends at most so many whose time is over, and deletes as many that are older than they are kept. Answers how many.
-pub(super) fn expire(
-    connection: &Connection,
-    now_ms: i64,
-    before_ms: i64,
-    limit: usize,
-) -> rusqlite::Result<usize> {
-    let mut done = connection
+pub(super) fn expire(session: &mut Session<'_>, (now_ms, limit): &(i64, usize)) -> Result<usize, Failure> {
+    session.told(*now_ms);
+    let limit = i64::try_from((*limit).min(CHUNK)).unwrap_or(0);
+    let mut done = session
+        .connection
         .prepare_cached(
             "UPDATE passcode SET state = ?3, changed_ms = expires_ms, resend_after_ms = NULL, seed = NULL, digest = NULL
              WHERE id IN (SELECT id FROM passcode INDEXED BY passcode_pending WHERE state = 0 AND expires_ms <= ?1
              ORDER BY expires_ms LIMIT ?2)",
         )?
-        .execute(params![now_ms, limit as i64, PasscodeState::Expired.code()])?;
-    let first = MessageId::first_at(before_ms.max(now_ms - KEPT_MS)).as_u64() as i64;
-    done += connection
+        .execute(params![now_ms, limit, PasscodeState::Expired.code()])?;
+    let first = MessageId::first_at(now_ms - KEPT_MS).as_u64() as i64;
+    done += session
+        .connection
         .prepare_cached(
             "DELETE FROM passcode WHERE state <> 0 AND id IN (SELECT id FROM passcode WHERE id < ?1 ORDER BY id LIMIT ?2)",
         )?
-        .execute(params![first, limit as i64])?;
+        .execute(params![first, limit])?;
     Ok(done)
 }
 

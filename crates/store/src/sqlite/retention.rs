@@ -3,7 +3,6 @@
 use super::command::Failure;
 use super::early;
 use super::figures;
-use super::passcodes;
 use super::session::Session;
 use super::standing::Standing;
 use rusqlite::{Connection, params};
@@ -63,15 +62,14 @@ pub(super) fn erase(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usiz
     Ok(erased)
 }
 
-/// Deletes at most a chunk each of receipt ids, idempotency keys, early receipts, passcodes and figures past their time, and of inbound
-/// messages older than this; ends passcodes whose time is over. Answers how many; with 0 there is nothing left.
+/// Deletes at most a chunk each of receipt ids, idempotency keys, early receipts and figures past their time, and of inbound messages
+/// older than this. Answers how many; with 0 there is nothing left.
 pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize, Failure> {
     let now_ms = session.told_ms.max(*before_ms);
     let connection = session.connection;
     let mut gone = session.receipt_periods.expire(connection, now_ms, CHUNK)?;
     gone += session.key_periods.expire(connection, now_ms, CHUNK)?;
     gone += figures::expire(connection, now_ms, CHUNK)?;
-    gone += passcodes::expire(connection, now_ms, *before_ms, CHUNK)?;
     gone += early::expire(session, now_ms - early::KEPT_MS, CHUNK)?;
     gone += connection
         .prepare_cached(

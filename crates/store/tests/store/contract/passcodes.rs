@@ -255,17 +255,15 @@ pub async fn passcodes_whose_time_is_over_lose_their_seeds_and_go_after_a_week(s
     const DAY: i64 = 24 * 3600 * 1000;
     let store = stores.open();
     accept_one(&store, passcode(1)).await;
-    let told = |at_ms| ReceiptRecord { at_ms, ..receipt(&["x"], ReceiptState::Pending) };
-    // What was said last tells the store what time it is.
-    store.record_receipts(vec![told(T + 600_000)]).await.unwrap();
-    store.prune(0, 100).await.unwrap();
+    assert_eq!(store.expire_passcodes(T + 599_999, 100).await.unwrap(), 0);
+    assert_eq!(store.expire_passcodes(T + 600_000, 100).await.unwrap(), 1);
     let found = one(&store).await;
     assert_eq!((found.state, found.seed, found.changed_ms), (PasscodeState::Expired, None, T + 600_000));
-    store.record_receipts(vec![told(T + 6 * DAY)]).await.unwrap();
-    store.prune(0, 100).await.unwrap();
-    assert_eq!(one(&store).await.state, PasscodeState::Expired, "it is told for a week");
-    store.record_receipts(vec![told(T + 8 * DAY)]).await.unwrap();
-    store.prune(0, 100).await.unwrap();
+    assert_eq!(checked(&store, DIGEST, T).await, (PasscodeState::Expired, false, 5));
+    assert_eq!(store.expire_passcodes(T + 7 * DAY, 100).await.unwrap(), 0, "it is told for a week");
+    accept_one(&store, passcode(9)).await;
+    let live = T + 8 * DAY;
+    assert_eq!(store.expire_passcodes(live, 1).await.unwrap(), 2, "one ends, and one goes");
     assert!(store.passcode(VS, id(1)).await.unwrap().is_none());
 }
 
