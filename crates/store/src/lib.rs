@@ -4,13 +4,19 @@
 //! itself only what must be decided inside the transaction (credits, idempotency).
 
 mod audit;
+mod awaiting;
+mod changes;
 mod directory;
 mod error;
 mod events;
 mod figures;
 mod message;
+mod postgres;
+mod queue;
+mod rules;
 mod seal;
 mod sqlite;
+mod standing;
 mod store;
 mod user;
 
@@ -25,7 +31,8 @@ pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,
 };
+pub use postgres::{Database, Found, Migrated, PostgresOptions, PostgresStore};
 pub use seal::{Purpose, SealError, Sealer};
-pub use sqlite::{Observer, SqliteOptions, SqliteStore};
-pub use store::{Answer, CommitStats, Store};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use store::{Answer, CommitStats, Notice, Observer, Store};
 pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};

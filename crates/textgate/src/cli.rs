@@ -57,7 +57,9 @@ pub(crate) enum Command {
     Modem(ModemArgs),
     /// Write a copy of the store, while the server runs or not
     Backup(Backup),
-    /// Check the configuration and the key file, and change nothing
+    /// Bring the tables of a PostgreSQL store to this version, and do nothing else
+    Migrate,
+    /// Check the configuration, the key file and the database, and change nothing
     Check,
     /// Run a provider's side, for trial: an SMSC, an HTTP provider or a modem
     Simulate(Simulate),

@@ -1,7 +1,8 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
 use super::users;
-use crate::{ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, Role, SmsSettings, VirtualServer};
+use crate::changes::role_of;
+use crate::{ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, SmsSettings, VirtualServer};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{GatewayId, VsId};
 
@@ -74,21 +75,6 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
             },
         )?,
     })
-}
-
-const ROLE_FULL: u8 = 0;
-
-/// The number a role is stored as.
-pub(super) fn role_code(role: Role) -> u8 {
-    match role {
-        Role::Full => ROLE_FULL,
-        Role::Send => 1,
-    }
-}
-
-/// The role of a stored number.
-pub(super) fn role_of(code: u8) -> Role {
-    if code == ROLE_FULL { Role::Full } else { Role::Send }
 }
 
 /// One of the counters.

@@ -1,11 +1,11 @@
 //! The one thread that writes: takes all that waits, commits it with one sync, and answers.
 
+use super::accept;
 use super::checkpoint::Checkpoints;
-use super::command::Command;
-use super::queue::{Next, Queue};
+use super::command::{Command, Queue};
 use super::session::Session;
-use super::{Observer, accept};
-use crate::{CommitStats, StoreError};
+use crate::queue::Next;
+use crate::{CommitStats, Observer, StoreError};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,11 +1,12 @@
 //! `textgate check`: whether the configuration and the key file are right. Changes nothing.
 
 use crate::client;
-use crate::config::{Config, Console, LogFormat};
-use crate::failure::Done;
+use crate::config::{Config, Console, LogFormat, StoreAt};
+use crate::failure::{Done, Failure};
 use crate::key_file;
 use crate::output::{Output, Tone};
 use crate::rooms;
+use textgate_store::PostgresStore;
 
 pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
     let allow: Vec<String> = config.allow.iter().map(ToString::to_string).collect();
@@ -13,18 +14,11 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
     };
-    let is_new = !config.database().exists();
+    let is_new = matches!(&config.store, StoreAt::Embedded(path) if !path.exists());
     let is_keyed = config.key_file.exists();
     let lines = [
         ("data_dir", config.data_dir.display().to_string()),
-        (
-            "store",
-            format!(
-                "{}{}",
-                config.database().display(),
-                if is_new { " (made at the first start)" } else { "" }
-            ),
-        ),
+        ("store", format!("{}{}", config.store, if is_new { " (made at the first start)" } else { "" })),
         (
             "key_file",
             format!(
@@ -66,7 +60,13 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         output.line(format_args!("{name:<15} {value}"))?;
     }
     rooms::plugins(config)?;
-    if is_keyed || !is_new {
+    let mut is_keyless = is_new;
+    if let StoreAt::Postgres(database) = &config.store {
+        let found = PostgresStore::look(database).await.map_err(Failure::failed)?;
+        output.line(format_args!("{:<15} {}", "database", found.words()))?;
+        is_keyless = found.is_new();
+    }
+    if is_keyed || !is_keyless {
         key_file::sealer(&config.key_file, false)?;
     }
     let is_running = client::is_running(&config.control_socket()).await?;

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod key;
 mod message;
+mod migrate;
 mod modem;
 mod place;
 mod plugins;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
         Command::Modem(args) => modem::run(&args.command, output).await,
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
+        Command::Migrate => migrate::run(&config()?, output).await,
         Command::Check => check::run(&config()?, output).await,
         Command::Demo(args) => demo::run(&args, output).await,
         Command::Simulate(args) => simulate::run(args.command, output).await,

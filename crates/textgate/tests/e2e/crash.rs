@@ -41,6 +41,11 @@ impl Caller {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_few_and_counted() {
+    killed_under_load(Server::stopped()).await;
+}
+
+/// What must be so whatever the store is.
+pub(super) async fn killed_under_load(mut server: Server) {
     let smsc = smsc_that(Behaviour { answer_delay: Duration::from_millis(25), ..Behaviour::default() }).await;
     let sales = Tenant {
         path: "acme/sales",
@@ -49,7 +54,6 @@ async fn after_kill_9_under_load_every_accepted_message_arrives_and_doubles_are_
         settings: "mode = \"default\"",
         gateways: &[],
     };
-    let mut server = Server::stopped();
     server.apply(&(manifest(&[smpp("main", smsc.address(), "window = 10")]) + &sales.toml()));
     let next = Arc::new(AtomicU32::new(0));
     let mut callers: Vec<Caller> = (0..8).map(|_| Caller::default()).collect();

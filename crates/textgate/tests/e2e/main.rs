@@ -20,6 +20,7 @@ mod observe;
 mod overload;
 mod pace;
 mod people;
+mod postgres;
 mod priority;
 mod secrets;
 mod send;

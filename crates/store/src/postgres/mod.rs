@@ -1,0 +1,534 @@
+//! The shared store: PostgreSQL, for several nodes or one.
+//!
+//! Every operation that writes is queued when it is called; the writer, a thread of its own with one connection, takes all that waits
+//! into one transaction and answers when it is committed, as for SQLite. It costs a round to the database to read what the
+//! operations need ([`load`]) and one to write what they came to with the commit in it ([`flush`]), however many they are. Messages are
+//! moved by the same [rules](crate::rules) in between. Readers have connections of their own; a third kind, the [`keeper`]'s, shows
+//! that this node is alive and makes partitions ahead.
+
+mod accept;
+mod adopt;
+mod audit;
+mod change;
+mod command;
+mod connect;
+mod entries;
+mod figures;
+mod flush;
+mod keeper;
+mod lease;
+mod list;
+mod load;
+mod node;
+mod page;
+mod partitions;
+mod readers;
+mod retention;
+mod schema;
+mod sign_ins;
+mod tls;
+mod unit;
+mod users;
+mod writer;
+
+pub use connect::Database;
+pub use schema::{Found, Migrated};
+
+use crate::queue::{Urgency, Waiting};
+use crate::*;
+use command::{Queue, Speak, Task, Way};
+use connect::Conn;
+use futures_util::future::{BoxFuture, ready};
+use lease::Lease;
+use partitions::Partitions;
+use readers::Readers;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use textgate_sms::{MessageId, MessageState, VsId};
+use tokio::sync::oneshot;
+use tokio_postgres::Error;
+use writer::{Surroundings, Writer};
+
+/// How a [`PostgresStore`] is opened.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// Hears what each commit cost, on the writer's thread: it must be quick.
+    pub observer: Observer,
+    /// Most messages that wait to be accepted; beyond it `accept` answers [`StoreError::Busy`] at once.
+    pub accepts_waiting: usize,
+    /// The node's name: another that comes with the same one takes its place.
+    pub node: String,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self { observer: Arc::new(|_| ()), accepts_waiting: 10_000, node: "textgate".to_owned() }
+    }
+}
+
+/// A transaction that takes longer makes the store count as unwell, though it may still come to a good end.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// How the writer is.
+#[derive(Default)]
+pub(crate) struct Health {
+    error: Mutex<Option<StoreError>>,
+    since: Mutex<Option<Instant>>,
+}
+
+impl Health {
+    fn begins(&self) {
+        *lock(&self.since) = Some(Instant::now());
+    }
+
+    fn ends(&self) {
+        *lock(&self.since) = None;
+    }
+
+    fn fails(&self, error: StoreError) {
+        *lock(&self.error) = Some(error);
+    }
+
+    fn recovers(&self) {
+        *lock(&self.error) = None;
+    }
+
+    fn is(&self) -> Result<(), StoreError> {
+        if let Some(error) = lock(&self.error).clone() {
+            return Err(error);
+        }
+        if lock(&self.since).is_some_and(|since| since.elapsed() > SLOW) {
+            return Err(StoreError::Unavailable(
+                "PostgreSQL is slow: a transaction takes seconds; look at its load, its locks and its disk"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A store in a PostgreSQL database, shared with other nodes. Dropping it writes what waits and closes it, as
+/// [`close`](Store::close) does.
+pub struct PostgresStore {
+    queue: Arc<Queue>,
+    readers: Arc<Readers>,
+    health: Arc<Health>,
+    partitions: Partitions,
+    told_ms: Arc<AtomicI64>,
+    lease: Arc<Lease>,
+    accepts_waiting: usize,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl PostgresStore {
+    /// Opens the store in this database, and brings its tables to the newest version. Blocks until it is reached.
+    ///
+    /// [`StoreError::TooNew`] where a newer version made the tables, [`StoreError::CannotOpen`] for anything else in the way.
+    pub fn open(database: Database, options: PostgresOptions) -> Result<Self, StoreError> {
+        let shown = database.to_string();
+        let cannot = |reason: String| StoreError::CannotOpen { path: shown.clone(), reason };
+        let (queue, health) = (Arc::new(Queue::default()), Arc::new(Health::default()));
+        let (partitions, told_ms) = (Partitions::default(), Arc::new(AtomicI64::new(0)));
+        let readers = Arc::new(Readers::new(database.clone()));
+        let lease = Arc::new(Lease::new());
+        let surroundings = Surroundings {
+            database,
+            queue: queue.clone(),
+            health: health.clone(),
+            observer: options.observer,
+            partitions: partitions.clone(),
+            told_ms: told_ms.clone(),
+            name: options.node.into(),
+            lease: lease.clone(),
+        };
+        let (tell_started, started) = mpsc::channel();
+        let run = {
+            let (queue, readers) = (queue.clone(), readers.clone());
+            move || {
+                let outcome = write(surroundings, &tell_started);
+                readers.close();
+                writer::answer_all(queue.closed(outcome), &StoreError::Closed);
+            }
+        };
+        let thread = std::thread::Builder::new().name("textgate-write".to_owned()).spawn(run);
+        let thread = thread.map_err(|error| cannot(error.to_string()))?;
+        match started.recv() {
+            Ok(started) => started?,
+            Err(_) => return Err(cannot("the writer did not start".to_owned())),
+        }
+        let (accepts_waiting, writer) = (options.accepts_waiting, Mutex::new(Some(thread)));
+        Ok(Self { queue, readers, health, partitions, told_ms, lease, accepts_waiting, writer })
+    }
+
+    /// Brings the tables to the newest version, and does nothing else.
+    pub async fn migrate(database: &Database) -> Result<Migrated, StoreError> {
+        let conn = database.reach().await?;
+        schema::migrate(&conn, &database.to_string()).await
+    }
+
+    /// Looks what there is, and changes nothing.
+    pub async fn look(database: &Database) -> Result<Found, StoreError> {
+        let conn = database.reach().await?;
+        schema::look(&conn, &database.to_string()).await
+    }
+
+    /// Whether nothing was ever put in.
+    pub async fn is_new(&self) -> Result<bool, StoreError> {
+        let (directory, newest) = (self.directory().await?, self.newest().await?);
+        Ok(directory.version == 0 && newest.as_u64() == 0)
+    }
+
+    /// Queues an operation now, and answers when it is committed.
+    fn write<I: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        urgency: Urgency,
+        weight: usize,
+        is_kept: bool,
+        waiting: Option<Waiting>,
+        way: Way<I, T>,
+    ) -> Answer<'static, T> {
+        let (reply, answer) = oneshot::channel();
+        let task = Task { input, way, weight, is_kept, waiting, outcome: Err(StoreError::Closed), reply };
+        if let Err(error) = self.queue.push(Box::new(task), urgency) {
+            return Box::pin(ready(Err(error)));
+        }
+        Box::pin(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    /// Queues what is never refused and never forgotten.
+    fn keep<I: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        weight: usize,
+        way: Way<I, T>,
+    ) -> Answer<'static, T> {
+        self.write(input, Urgency::Lingers, weight, true, None, way)
+    }
+
+    /// Queues what somebody waits for, and what speaks to the database by itself.
+    fn now<I: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        speak: Speak<I, T>,
+    ) -> Answer<'static, T> {
+        self.write(input, Urgency::Now, 1, false, None, Way::Alone(speak))
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl for<'a> Fn(&'a Conn) -> BoxFuture<'a, Result<T, Error>> + Send + Sync + 'static,
+    ) -> Answer<'static, T> {
+        Box::pin(self.readers.clone().read(read))
+    }
+}
+
+/// The writer's thread, from its first statement to its last.
+fn write(
+    surroundings: Surroundings,
+    started: &mpsc::Sender<Result<(), StoreError>>,
+) -> Result<(), StoreError> {
+    let fails = |error: StoreError| {
+        let _ = started.send(Err(error));
+        Err(StoreError::Closed)
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fails(StoreError::Unavailable(error.to_string())),
+    };
+    runtime.block_on(async {
+        let mut writer = match start(&surroundings).await {
+            Ok(writer) => writer,
+            Err(error) => return fails(error),
+        };
+        let keeper = tokio::spawn(keeper::keep(surroundings));
+        let _ = started.send(Ok(()));
+        let outcome = writer.run().await;
+        keeper.abort();
+        writer.leave().await;
+        outcome
+    })
+}
+
+async fn start(surroundings: &Surroundings) -> Result<Writer, StoreError> {
+    let (database, shown) = (&surroundings.database, surroundings.database.to_string());
+    let cannot =
+        |error: Error| StoreError::CannotOpen { path: shown.clone(), reason: connect::words(&error) };
+    let conn = database.reach().await?;
+    schema::migrate(&conn, &shown).await?;
+    surroundings.partitions.load(&conn).await.map_err(cannot)?;
+    let newest = list::newest(&conn).await.map_err(cannot)?;
+    surroundings.told_ms.store(newest.accepted_ms(), Ordering::Relaxed);
+    let sent = Instant::now();
+    let hold = node::register(&conn, &surroundings.name, true).await?;
+    surroundings.lease.taken(hold, sent);
+    Ok(Writer::new(surroundings.clone(), conn, hold))
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.queue.close(None);
+        let writer = lock(&self.writer).take();
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// An operation of the rules, applied in bulk.
+macro_rules! bulk {
+    ($needs:expr, $apply:expr $(,)?) => {
+        Way::Bulk { needs: $needs, apply: $apply }
+    };
+}
+
+/// What cannot go wrong in memory.
+fn surely<T>(outcome: Result<T, std::convert::Infallible>) -> Result<T, StoreError> {
+    let Ok(done) = outcome;
+    Ok(done)
+}
+
+impl Store for PostgresStore {
+    fn accept(&self, messages: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>> {
+        if accept::has_nul(&messages) {
+            let why = "the store cannot hold this: a text has a character of code 0".to_owned();
+            return Box::pin(ready(Err(StoreError::Conflict(why))));
+        }
+        let count = messages.len();
+        let waiting = match self.queue.room(count, self.accepts_waiting) {
+            Ok(waiting) => waiting,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let way = bulk!(|input: &Arc<Vec<_>>, needs| needs.accept(input), accept::accept);
+        self.write(Arc::new(messages), Urgency::Now, count, false, Some(waiting), way)
+    }
+
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
+        let weight = finished.len();
+        let way = bulk!(|input: &Vec<_>, needs| needs.record(input), |unit, input| surely(rules::record(
+            unit, input
+        )));
+        self.keep(finished, weight, way)
+    }
+
+    fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
+        let weight = receipts.len();
+        let way = bulk!(|input: &Vec<_>, needs| needs.receipts(input), |unit, input| surely(
+            rules::record_receipts(unit, input)
+        ),);
+        self.keep(receipts, weight, way)
+    }
+
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
+        let weight = inbound.len();
+        let way = bulk!(|_, _| (), |unit, input: &Vec<InboundRecord>| {
+            unit.inbound.extend_from_slice(input);
+            unit.told_ms = input.last().map_or(unit.told_ms, |last| last.at_ms);
+            Ok(())
+        });
+        self.keep(inbound, weight, way)
+    }
+
+    fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
+        let way =
+            bulk!(|input: &rules::Cancel, needs| needs.messages(&[input.id], true), |unit, input| surely(
+                rules::cancel(unit, input)
+            ),);
+        self.write(rules::Cancel { vs, id, at_ms }, Urgency::Now, 1, false, None, way)
+    }
+
+    fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let node = self.lease.hold().id;
+        self.read(move |conn| Box::pin(list::unfinished(conn, node, after, limit)))
+    }
+
+    fn scheduled(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<(i64, MessageId)>> {
+        let node = self.lease.hold().id;
+        self.read(move |conn| Box::pin(list::scheduled(conn, node, after, limit)))
+    }
+
+    fn release(&self, ids: Vec<MessageId>, at_ms: i64) -> Answer<'_, Vec<StoredMessage>> {
+        let weight = ids.len();
+        let way =
+            bulk!(
+                |(ids, _): &(Vec<MessageId>, i64), needs| needs.messages(ids, false),
+                |unit, (ids, at_ms)| surely(rules::release(unit, ids, *at_ms)),
+            );
+        let released = self.write((ids, at_ms), Urgency::Now, weight, false, None, way);
+        let readers = self.readers.clone();
+        Box::pin(async move {
+            let ids = released.await?;
+            if ids.is_empty() {
+                return Ok(Vec::new());
+            }
+            readers
+                .read(move |conn| {
+                    let ids = ids.clone();
+                    Box::pin(async move { list::messages(conn, &ids).await })
+                })
+                .await
+        })
+    }
+
+    fn message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredMessage>> {
+        self.read(move |conn| {
+            Box::pin(async move { Ok(list::message(conn, id).await?.filter(|message| message.vs == vs)) })
+        })
+    }
+
+    fn messages(
+        &self,
+        vs: VsId,
+        filter: Filter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Page> {
+        self.read(move |conn| {
+            let filter = filter.clone();
+            Box::pin(async move { page::page(conn, vs, &filter, before, limit).await })
+        })
+    }
+
+    fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {
+        let speak: Speak<_, _> = |conn, input: &Vec<Tally>| Box::pin(figures::add(conn, input));
+        self.write(tallies, Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn figures(&self, question: FiguresQuestion) -> Answer<'_, Vec<KeptFigures>> {
+        self.read(move |conn| Box::pin(figures::read(conn, question)))
+    }
+
+    fn directory(&self) -> Answer<'_, Directory> {
+        self.read(|conn| Box::pin(entries::directory(conn)))
+    }
+
+    fn change(&self, actor: String, at_ms: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
+        self.told_ms.fetch_max(at_ms, Ordering::Relaxed);
+        let made = self.now(change::Changes { actor, at_ms, changes }, |conn, input| {
+            Box::pin(change::change(conn, input))
+        });
+        let readers = self.readers.clone();
+        Box::pin(async move {
+            made.await?;
+            readers.read(|conn| Box::pin(entries::directory(conn))).await
+        })
+    }
+
+    fn credits(&self, vs: VsId) -> Answer<'_, Credits> {
+        self.read(move |conn| Box::pin(entries::credits(conn, vs)))
+    }
+
+    fn all_credits(&self) -> Answer<'_, Vec<(VsId, Credits)>> {
+        self.read(|conn| Box::pin(entries::all_credits(conn)))
+    }
+
+    fn ledger(&self, vs: VsId, limit: usize) -> Answer<'_, Vec<LedgerEntry>> {
+        self.read(move |conn| Box::pin(entries::ledger(conn, vs, limit)))
+    }
+
+    fn audit(&self, filter: AuditFilter, before: Option<u64>, limit: usize) -> Answer<'_, AuditPage> {
+        self.read(move |conn| {
+            let filter = filter.clone();
+            Box::pin(async move { audit::page(conn, &filter, before, limit).await })
+        })
+    }
+
+    fn verify_audit(&self, from: AuditPoint, limit: usize) -> Answer<'_, AuditCheck> {
+        self.read(move |conn| Box::pin(audit::verify(conn, from, limit)))
+    }
+
+    fn note(&self, notes: Vec<AuditNote>) -> Answer<'static, ()> {
+        let weight = notes.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<AuditNote>| Box::pin(audit::note(conn, input));
+        self.write(notes, Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn sessions(&self) -> Answer<'_, Vec<SessionRecord>> {
+        self.read(|conn| Box::pin(sign_ins::all(conn)))
+    }
+
+    fn begin_session(&self, new: NewSession) -> Answer<'_, bool> {
+        self.now(new, |conn, input| Box::pin(sign_ins::begin(conn, input)))
+    }
+
+    fn use_totp_step(&self, user: u32, step: u64) -> Answer<'_, bool> {
+        self.now((user, step), |conn, input| Box::pin(sign_ins::use_totp_step(conn, input)))
+    }
+
+    fn touch_sessions(&self, seen: Vec<(SessionId, i64)>) -> Answer<'static, ()> {
+        let weight = seen.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<_>| Box::pin(sign_ins::touch(conn, input));
+        self.write(seen, Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn end_session(&self, id: SessionId, note: AuditNote) -> Answer<'_, bool> {
+        self.now((id, note), |conn, input| Box::pin(sign_ins::end(conn, input)))
+    }
+
+    fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize> {
+        let speak: Speak<_, _> = |conn, input| Box::pin(sign_ins::expire(conn, input));
+        self.write((seen_before_ms, began_before_ms), Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn newest(&self) -> Answer<'_, MessageId> {
+        self.read(|conn| Box::pin(list::newest(conn)))
+    }
+
+    fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize> {
+        let (partitions, told_ms) = (self.partitions.clone(), self.told_ms.clone());
+        self.read(move |conn| {
+            let partitions = partitions.clone();
+            let now_ms = told_ms.load(Ordering::Relaxed).max(before_ms);
+            Box::pin(async move { retention::prune(conn, &partitions, before_ms, now_ms, limit).await })
+        })
+    }
+
+    fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize> {
+        self.read(move |conn| Box::pin(retention::erase(conn, finished_before_ms, limit)))
+    }
+
+    fn node(&self) -> u8 {
+        self.lease.hold().id as u8
+    }
+
+    fn may_send(&self) -> bool {
+        self.lease.may_send()
+    }
+
+    fn notice(&self) -> BoxFuture<'_, Notice> {
+        Box::pin(self.lease.notice())
+    }
+
+    fn begin_anew(&self) {
+        self.lease.begin_anew();
+    }
+
+    fn adopt(&self, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let lease = self.lease.clone();
+        self.now((lease, limit), |conn, (lease, limit)| Box::pin(adopt::adopt(conn, lease, *limit)))
+    }
+
+    fn backup(&self, _: PathBuf) -> Answer<'_, ()> {
+        let why = "this store is a PostgreSQL database, which is backed up by its own means: `pg_dump --schema=textgate` \
+                   for a copy of one moment, or base backups with archived WAL to come back to any moment; keep the key file \
+                   with it";
+        Box::pin(ready(Err(StoreError::Conflict(why.to_owned()))))
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.health.is()
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        let (closer, closed) = oneshot::channel();
+        self.queue.close(Some(closer));
+        Box::pin(async { closed.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+}
