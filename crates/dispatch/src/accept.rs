@@ -175,7 +175,10 @@ impl Engine {
             valid_until: now + Duration::from_secs(checked.validity_s.into()),
             answer_by: now,
             is_test: request.is_test,
-            routing: Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms),
+            routing: Routing {
+                tenure: self.tenure.now(),
+                ..Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms)
+            },
         });
         let may_overlap = kind == Kind::Otp
             && new.payers.is_empty()

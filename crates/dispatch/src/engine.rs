@@ -5,6 +5,7 @@ use crate::agenda::{self, Agenda};
 use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
+use crate::nodes::{self, Tenure};
 use crate::retention;
 use crate::runners::Runners;
 use crate::station::Station;
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
+    pub(crate) tenure: Tenure,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -61,7 +63,7 @@ impl Engine {
     pub(crate) async fn open(parts: Parts, clock: Clock) -> Result<Arc<Self>, StartError> {
         let Parts { store, sealer, plugins, environment, limits, metrics } = parts;
         let directory = store.directory().await?;
-        let newest = store.newest().await?;
+        let (node, newest) = (store.node(), store.newest().await?);
         let engine = Self {
             store,
             sealer,
@@ -75,8 +77,9 @@ impl Engine {
             watchers: Arc::default(),
             counters: Counters::default(),
             agenda: Agenda::default(),
-            ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
+            ids: std::sync::Mutex::new(IdSequence::new(node, newest)),
             accounts: Accounts::default(),
+            tenure: Tenure::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -100,6 +103,7 @@ impl Engine {
         self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(nodes::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -215,6 +219,26 @@ impl Engine {
         });
         let interrupted = |_| DirectoryError::StoreUnavailable("the change was interrupted".into());
         change.await.map_err(interrupted)?
+    }
+
+    /// Puts in force what another node changed.
+    pub(crate) async fn reread_directory(self: &Arc<Self>) -> Result<(), StoreError> {
+        let _no_change = self.changing.lock().await;
+        let directory = self.store.directory().await?;
+        if directory.version == self.view.load().directory.version {
+            return Ok(());
+        }
+        let stations = match self.stations(&directory) {
+            Ok(stations) => stations,
+            Err(error) => {
+                tracing::error!(%error, "what another node changed cannot be put in force here: has it the same key file?");
+                return Ok(());
+            }
+        };
+        let view = Arc::new(View::new(directory, stations));
+        let before = self.view.swap(Arc::clone(&view));
+        self.follow(&before, &view);
+        Ok(())
     }
 
     /// Brings what runs in line with a new snapshot.

@@ -21,6 +21,7 @@ mod flow_tests;
 mod front;
 mod lanes;
 mod metrics;
+mod nodes;
 mod people;
 mod recovery;
 mod retention;

@@ -55,6 +55,8 @@ pub struct Routing {
     pub asked: u8,
     /// Which list of gateways these bits speak of.
     pub order: u16,
+    /// The dispatcher's tenure in which it came into memory.
+    pub tenure: u32,
     /// How often all gateways were tried in vain.
     pub round: u16,
     /// How long the gateway it is with may be silent (ms).
@@ -87,6 +89,7 @@ impl Routing {
             tried: 0,
             asked: 0,
             order: 0,
+            tenure: 0,
             round: 0,
             patience_ms: 0,
             is_along: false,

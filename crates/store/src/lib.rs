@@ -31,7 +31,7 @@ pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,
 };
-pub use postgres::{Database, Found, Migrated, PostgresOptions, PostgresStore};
+pub use postgres::{Copied, CopyProgress, Database, Found, Migrated, PostgresOptions, PostgresStore};
 pub use seal::{Purpose, SealError, Sealer};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Answer, CommitStats, Notice, Observer, Store};

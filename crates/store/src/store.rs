@@ -169,7 +169,7 @@ pub type Observer = Arc<dyn Fn(CommitStats) + Send + Sync>;
 /// What a node hears from a store that it shares with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// Another node changed the directory, or may have while nothing could be heard: read it again.
+    /// Another node changed the directory, or began or ended sessions, or may have while nothing could be heard: read them again.
     DirectoryChanged,
     /// A node is gone and has left something unfinished: [`adopt`](Store::adopt) it.
     Adoptable,

@@ -5,7 +5,7 @@ use super::unit::{Fresh, StoredKey, Unit};
 use crate::standing::Standing;
 use crate::{Accepted, Idempotency, NewMessage, StoreError};
 use std::sync::Arc;
-use textgate_sms::MessageState;
+use textgate_sms::{MessageId, MessageState};
 
 /// What PostgreSQL cannot hold, and no message needs.
 pub(super) fn has_nul(messages: &[NewMessage]) -> bool {
@@ -16,6 +16,12 @@ pub(super) fn has_nul(messages: &[NewMessage]) -> bool {
             .any(|has| has == Some(true))
     };
     messages.iter().any(texts)
+}
+
+/// The messages that were accepted.
+pub(super) fn accepted(messages: &Arc<Vec<NewMessage>>, answers: &Vec<Accepted>) -> Vec<MessageId> {
+    let both = messages.iter().zip(answers);
+    both.filter(|(_, answer)| **answer == Accepted::New).map(|(message, _)| message.id).collect()
 }
 
 /// Accepts each message, or says why not.

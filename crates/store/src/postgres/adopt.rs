@@ -5,19 +5,28 @@ use super::connect::Conn;
 use super::lease::Lease;
 use super::list::{self, COLUMNS};
 use crate::StoredMessage;
+use textgate_sms::MessageId;
 use tokio_postgres::Error;
 
 /// Held until the commit, so that a node which comes back with its number waits, and then finds them gone.
 const GONE: &str = "SELECT id FROM node WHERE NOT is_up ORDER BY id FOR SHARE";
 
+/// Who has messages that were accepted while nobody waited for the answer any more.
+const NOBODY: i16 = -1;
+
+/// Gives these messages to whoever takes them over, if they are unfinished.
+pub(super) async fn abandon(conn: &Conn, ids: &[MessageId]) -> Result<(), Error> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.as_u64() as i64).collect();
+    let sql = "UPDATE message SET node = $1 WHERE id = ANY($2::int8[]) AND marked IN (0, 1)";
+    conn.run(sql, &[&NOBODY, &ids]).await.map(drop)
+}
+
 /// Takes over at most so many messages, passcodes first. Each goes to one node only: who is quicker takes more.
 pub(super) async fn adopt(conn: &Conn, lease: &Lease, limit: usize) -> Result<Vec<StoredMessage>, Failure> {
     let own = lease.hold().id;
     let gone = conn.rows(GONE, &[]).await?;
-    let gone = gone.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i16>, _>>()?;
-    if gone.is_empty() {
-        return Ok(Vec::new());
-    }
+    let mut gone = gone.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i16>, _>>()?;
+    gone.push(NOBODY);
     let mut adopted = take(conn, "marked = 0", "kind, id", own, &gone, limit).await?;
     if adopted.len() < limit {
         adopted.extend(take(conn, "marked = 1", "due_ms, id", own, &gone, limit - adopted.len()).await?);

@@ -6,6 +6,8 @@ use super::schema::TURN;
 use super::users::ancestry;
 use crate::audit::{Stored, stored_json};
 use crate::{AuditCheck, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use textgate_sms::VsId;
 use tokio_postgres::{Error, Row};
 
@@ -32,27 +34,46 @@ pub(super) async fn append(
     scope: &str,
     difference: &Difference,
 ) -> Result<(), Error> {
-    let head = head(conn).await?;
-    let entry = Stored {
-        id: head.id + 1,
-        at_ms: note.at_ms,
-        actor: note.actor.clone(),
-        vs: note.vs.0,
-        scope: scope.to_owned(),
-        action: note.action.clone(),
-        before: stored_json(&difference.before),
-        after: stored_json(&difference.after),
-    };
-    let hash = entry.hash(&head.hash);
-    let Stored { id, at_ms, actor, vs, scope, action, before, after } = &entry;
-    let (id, vs) = (*id as i64, i64::from(*vs));
+    append_all(conn, &[(note, scope, difference)]).await
+}
+
+/// The same for several, in their order.
+async fn append_all(conn: &Conn, all: &[(&AuditNote, &str, &Difference)]) -> Result<(), Error> {
+    let mut head = head(conn).await?;
+    let (mut entries, mut hashes) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+    for (note, scope, difference) in all {
+        let entry = Stored {
+            id: head.id + 1,
+            at_ms: note.at_ms,
+            actor: note.actor.clone(),
+            vs: note.vs.0,
+            scope: (*scope).to_owned(),
+            action: note.action.clone(),
+            before: stored_json(&difference.before),
+            after: stored_json(&difference.after),
+        };
+        head = AuditPoint { id: entry.id, hash: entry.hash(&head.hash) };
+        hashes.push(head.hash.to_vec());
+        entries.push(entry);
+    }
+    let texts = |read: fn(&Stored) -> &String| entries.iter().map(read).collect::<Vec<_>>();
+    let ids: Vec<i64> = entries.iter().map(|entry| entry.id as i64).collect();
+    let times: Vec<i64> = entries.iter().map(|entry| entry.at_ms).collect();
+    let servers: Vec<i64> = entries.iter().map(|entry| i64::from(entry.vs)).collect();
     let sql = "INSERT INTO audit (id, at_ms, actor, vs, scope, action, before, after, hash)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    conn.run(sql, &[&id, at_ms, actor, &vs, scope, action, before, after, &hash.as_slice()]).await?;
-    let seen_by: Vec<i64> = scope.split('.').filter_map(|vs| vs.parse().ok()).collect();
+               SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::int8[], $5::text[], $6::text[], $7::text[],
+                 $8::text[], $9::bytea[])";
+    let (actors, scopes, actions) = (texts(|e| &e.actor), texts(|e| &e.scope), texts(|e| &e.action));
+    let (before, after) = (texts(|e| &e.before), texts(|e| &e.after));
+    conn.run(sql, &[&ids, &times, &actors, &servers, &scopes, &actions, &before, &after, &hashes]).await?;
+    let seen = entries.iter().flat_map(|entry| {
+        let above = entry.scope.split('.').filter_map(|vs| vs.parse::<i64>().ok());
+        above.map(|vs| (vs, entry.id as i64))
+    });
+    let (seen_by, of): (Vec<i64>, Vec<i64>) = seen.unzip();
     // Where somebody cut entries off, their rows may be there still: the log goes on, and `verify` tells.
-    let sql = "INSERT INTO audit_scope (vs, entry) SELECT vs, $2 FROM unnest($1::int8[]) AS u (vs) ON CONFLICT DO NOTHING";
-    conn.run(sql, &[&seen_by, &id]).await.map(drop)
+    let sql = "INSERT INTO audit_scope (vs, entry) SELECT * FROM unnest($1::int8[], $2::int8[]) ON CONFLICT DO NOTHING";
+    conn.run(sql, &[&seen_by, &of]).await.map(drop)
 }
 
 /// The newest entry.
@@ -67,11 +88,15 @@ async fn head(conn: &Conn) -> Result<AuditPoint, Error> {
 /// Appends entries about what is not a change of the directory.
 pub(super) async fn note(conn: &Conn, notes: &[AuditNote]) -> Result<(), Failure> {
     take_turn(conn).await?;
+    let mut scopes = BTreeMap::new();
     for note in notes {
-        let scope = ancestry(conn, note.vs).await?;
-        append(conn, note, &scope, &Difference::default()).await?;
+        if let Entry::Vacant(scope) = scopes.entry(note.vs) {
+            scope.insert(ancestry(conn, note.vs).await?);
+        }
     }
-    Ok(())
+    let nothing = Difference::default();
+    let all = notes.iter().filter_map(|note| Some((note, scopes.get(&note.vs)?.as_str(), &nothing)));
+    Ok(append_all(conn, &all.collect::<Vec<_>>()).await?)
 }
 
 fn read(row: &Row) -> Result<(Stored, Vec<u8>), Error> {

@@ -45,9 +45,14 @@ pub(super) async fn change(conn: &Conn, changes: &Changes) -> Result<(), Failure
     }
     if !changes.changes.is_empty() {
         set_number(conn, "version", number(conn, "version").await? + 1).await?;
-        conn.rows("SELECT pg_notify($1, '')", &[&CHANNEL]).await?;
+        tell_nodes(conn).await?;
     }
     Ok(())
+}
+
+/// Every node hears, with the commit, that there is something to be read again.
+pub(super) async fn tell_nodes(conn: &Conn) -> Result<(), Error> {
+    conn.rows("SELECT pg_notify($1, '')", &[&CHANNEL]).await.map(drop)
 }
 
 /// What a change did, for the audit log.

@@ -10,6 +10,7 @@ use super::unit::Unit;
 use crate::StoreError;
 use crate::queue::{Queued, Waiting};
 use futures_util::future::BoxFuture;
+use textgate_sms::MessageId;
 use tokio::sync::oneshot;
 use tokio_postgres::error::SqlState;
 
@@ -64,6 +65,8 @@ pub(super) trait Command: Send {
     fn refuse(&mut self, error: StoreError);
     /// Tells its caller what came of it. A caller who went away is none.
     fn answer(self: Box<Self>);
+    /// Refuses it though it may have happened. Answers the messages that nobody sees to where it has.
+    fn give_up(self: Box<Self>, error: StoreError) -> Vec<MessageId>;
 }
 
 /// What waits for the writer.
@@ -82,6 +85,8 @@ pub(super) struct Task<I, T> {
     pub(super) weight: usize,
     pub(super) is_kept: bool,
     pub(super) waiting: Option<Waiting>,
+    /// Which messages its caller sees to from then on, where it has happened.
+    pub(super) entrusts: fn(&I, &T) -> Vec<MessageId>,
     pub(super) outcome: Result<T, StoreError>,
     pub(super) reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -130,6 +135,13 @@ impl<I: Send + Sync, T: Send> Command for Task<I, T> {
         // Room first: the caller may come again at once.
         drop(task.waiting);
         let _ = task.reply.send(task.outcome);
+    }
+
+    fn give_up(mut self: Box<Self>, error: StoreError) -> Vec<MessageId> {
+        let done = std::mem::replace(&mut self.outcome, Err(error));
+        let entrusted = done.map_or_else(|_| Vec::new(), |done| (self.entrusts)(&self.input, &done));
+        self.answer();
+        entrusted
     }
 }
 

@@ -22,16 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) async fn keep(surroundings: Surroundings) {
     let mut is_well = true;
     loop {
+        let mut attempt = Instant::now();
         let (notices, heard) = mpsc::unbounded_channel();
         let connected = surroundings.database.connect(Some(notices)).await;
         let why = match connected {
-            Ok(conn) => match listen(&surroundings, &conn, heard, &mut is_well).await {
+            Ok(conn) => match listen(&surroundings, &conn, heard, &mut is_well, &mut attempt).await {
                 Ok(never) => match never {},
                 Err(Some(error)) => words(&error),
                 Err(None) => "it does not answer".to_owned(),
             },
             Err(error) => words(&error),
         };
+        surroundings.lease.tried(attempt);
         if std::mem::take(&mut is_well) {
             tracing::warn!(error = why, "the database does not hear that this node is alive; it tries again");
         }
@@ -45,18 +47,22 @@ async fn listen(
     conn: &Conn,
     mut heard: UnboundedReceiver<String>,
     is_well: &mut bool,
+    attempt: &mut Instant,
 ) -> Result<Infallible, Option<Error>> {
     conn.batch(&format!("LISTEN {CHANNEL}")).await.map_err(Some)?;
-    // What was notified before is not heard.
+    // What was notified before is not heard; and something may be left from before this start.
+    surroundings.lease.tell(Notice::Adoptable);
     surroundings.lease.tell(Notice::DirectoryChanged);
     let mut next_round = Instant::now();
     let mut settled = Vec::new();
     loop {
+        *attempt = Instant::now();
         match timeout(PATIENCE, beat(surroundings, conn, &mut settled)).await {
             Ok(done) => done.map_err(Some)?,
             Err(_) => return Err(None),
         }
         *is_well = true;
+        surroundings.lease.tried(*attempt);
         if Instant::now() >= next_round {
             next_round += ROUND;
             let now = conn
@@ -78,6 +84,7 @@ async fn listen(
 async fn beat(surroundings: &Surroundings, conn: &Conn, settled: &mut Vec<(i16, i64)>) -> Result<(), Error> {
     let sent = Instant::now();
     if node::beat(conn, surroundings.lease.hold()).await? {
+        surroundings.lease.is_alone(node::is_alone(conn, surroundings.lease.hold()).await?);
         surroundings.lease.extend(sent);
     } else {
         // The writer finds out when it writes, which may not be soon.

@@ -3,6 +3,9 @@
 //! The right lasts for a [`LEASE`] from the last sign of life that reached the database, by the steady clock of this machine and from
 //! the moment it was *sent*; others take over only when that long has passed since it *came*. A margin is for clocks of different
 //! speed. A process that was stopped and goes on looks at the clock before it sends anything.
+//!
+//! A node that was the only one when it last heard of the database sends on without it: while the database is gone for all, nobody
+//! takes over. One that was stopped meanwhile has to ask first all the same.
 
 use super::node::{Hold, LEASE};
 use crate::Notice;
@@ -21,6 +24,10 @@ pub(super) struct Lease {
     until_ms: AtomicU64,
     /// It was taken, and who holds messages does not know yet.
     is_fenced: AtomicBool,
+    /// No other node was there at the last sign of life: nobody could take over.
+    is_alone: AtomicBool,
+    /// When the last attempt at a sign of life began that has ended, well or not (ms after `begins`).
+    tried_ms: AtomicU64,
     /// It has run out, and that was seen.
     has_lapsed: AtomicBool,
     hold: watch::Sender<Hold>,
@@ -35,6 +42,8 @@ impl Lease {
             begins: Instant::now(),
             until_ms: AtomicU64::new(0),
             is_fenced: AtomicBool::new(false),
+            is_alone: AtomicBool::new(false),
+            tried_ms: AtomicU64::new(0),
             has_lapsed: AtomicBool::new(false),
             hold: watch::Sender::new(Hold { id: 0, epoch: 0, written: 0 }),
             notices: Mutex::default(),
@@ -69,13 +78,36 @@ impl Lease {
         }
     }
 
+    /// Whether no other node is there.
+    pub(super) fn is_alone(&self, is_alone: bool) {
+        self.is_alone.store(is_alone, Ordering::Release);
+    }
+
+    /// An attempt at a sign of life that began then has ended.
+    pub(super) fn tried(&self, began: Instant) {
+        let ms = began.saturating_duration_since(self.begins).as_millis() as u64;
+        self.tried_ms.fetch_max(ms, Ordering::Release);
+    }
+
+    /// Whether it was taken, and who holds messages has not let go of them yet.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.is_fenced.load(Ordering::Acquire)
+    }
+
     /// Whether this node may send.
     pub(super) fn may_send(&self) -> bool {
-        let may = self.is_valid() && !self.is_fenced.load(Ordering::Acquire);
+        let is_safe = self.is_valid() || self.is_alone.load(Ordering::Acquire) && self.has_just_tried();
+        let may = is_safe && !self.is_fenced.load(Ordering::Acquire);
         if !may {
             self.has_lapsed.store(true, Ordering::Relaxed);
         }
         may
+    }
+
+    /// Whether this process has been at it all the time. One that was stopped asks the database first, if it is there.
+    fn has_just_tried(&self) -> bool {
+        let now_ms = self.begins.elapsed().as_millis() as u64;
+        now_ms.saturating_sub(self.tried_ms.load(Ordering::Acquire)) < (LEASE - MARGIN).as_millis() as u64
     }
 
     fn is_valid(&self) -> bool {
@@ -128,6 +160,11 @@ mod tests {
         let now = Instant::now();
         let Some(long_ago) = now.checked_sub(LEASE - MARGIN) else { return };
         lease.taken(FIRST, long_ago);
+        assert!(!lease.may_send());
+        lease.is_alone(true);
+        lease.tried(now);
+        assert!(lease.may_send(), "nobody is there to take over");
+        lease.is_alone(false);
         assert!(!lease.may_send());
         lease.extend(now);
         assert!(lease.may_send());

@@ -103,9 +103,13 @@ impl Needs {
         self.gives_back |= gives_back;
     }
 
-    /// Reads all of it in a transaction that it begins.
+    /// Reads all of it, in a transaction that it begins where there is anything to read.
     pub(super) async fn load(mut self, conn: &Conn, partitions: &Partitions) -> Result<Unit, Error> {
         let mut unit = Unit::default();
+        if self.reads_nothing() {
+            return Ok(unit);
+        }
+        unit.is_begun = true;
         let mut steps = vec![conn.plain("BEGIN")];
         if self.keys.is_empty() && self.under.is_empty() {
             // Nothing that is read says what else there is to read.
@@ -142,6 +146,14 @@ impl Needs {
         }
         self.rows(conn, partitions, &mut unit, Vec::new()).await?;
         Ok(unit)
+    }
+
+    fn reads_nothing(&self) -> bool {
+        self.keys.is_empty()
+            && self.under.is_empty()
+            && self.early.is_empty()
+            && self.payers.is_empty()
+            && self.ids.is_subset(&self.fresh)
     }
 
     /// Reads rows by their keys, behind what is to be sent before.

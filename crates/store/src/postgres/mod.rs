@@ -12,6 +12,7 @@ mod audit;
 mod change;
 mod command;
 mod connect;
+mod copy;
 mod entries;
 mod figures;
 mod flush;
@@ -32,6 +33,7 @@ mod users;
 mod writer;
 
 pub use connect::Database;
+pub use copy::{Copied, CopyProgress};
 pub use schema::{Found, Migrated};
 
 use crate::queue::{Urgency, Waiting};
@@ -42,7 +44,7 @@ use futures_util::future::{BoxFuture, ready};
 use lease::Lease;
 use partitions::Partitions;
 use readers::Readers;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -173,6 +175,16 @@ impl PostgresStore {
         schema::migrate(&conn, &database.to_string()).await
     }
 
+    /// Copies the embedded store in this file into a new database, and compares both. Goes on where an earlier copy was interrupted.
+    /// Blocks the thread while it reads the file.
+    pub async fn copy(
+        from: &Path,
+        to: &Database,
+        progress: impl FnMut(CopyProgress),
+    ) -> Result<Copied, StoreError> {
+        copy::copy(from, to, progress).await
+    }
+
     /// Looks what there is, and changes nothing.
     pub async fn look(database: &Database) -> Result<Found, StoreError> {
         let conn = database.reach().await?;
@@ -195,8 +207,24 @@ impl PostgresStore {
         waiting: Option<Waiting>,
         way: Way<I, T>,
     ) -> Answer<'static, T> {
+        self.entrust(input, urgency, weight, is_kept, waiting, way, |_, _| Vec::new())
+    }
+
+    /// The same for what makes its caller see to messages.
+    #[allow(clippy::too_many_arguments, reason = "all of a task")]
+    fn entrust<I: Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        urgency: Urgency,
+        weight: usize,
+        is_kept: bool,
+        waiting: Option<Waiting>,
+        way: Way<I, T>,
+        entrusts: fn(&I, &T) -> Vec<MessageId>,
+    ) -> Answer<'static, T> {
         let (reply, answer) = oneshot::channel();
-        let task = Task { input, way, weight, is_kept, waiting, outcome: Err(StoreError::Closed), reply };
+        let outcome = Err(StoreError::Closed);
+        let task = Task { input, way, weight, is_kept, waiting, entrusts, outcome, reply };
         if let Err(error) = self.queue.push(Box::new(task), urgency) {
             return Box::pin(ready(Err(error)));
         }
@@ -307,7 +335,7 @@ impl Store for PostgresStore {
             Err(error) => return Box::pin(ready(Err(error))),
         };
         let way = bulk!(|input: &Arc<Vec<_>>, needs| needs.accept(input), accept::accept);
-        self.write(Arc::new(messages), Urgency::Now, count, false, Some(waiting), way)
+        self.entrust(Arc::new(messages), Urgency::Now, count, false, Some(waiting), way, accept::accepted)
     }
 
     fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
@@ -361,7 +389,8 @@ impl Store for PostgresStore {
                 |(ids, _): &(Vec<MessageId>, i64), needs| needs.messages(ids, false),
                 |unit, (ids, at_ms)| surely(rules::release(unit, ids, *at_ms)),
             );
-        let released = self.write((ids, at_ms), Urgency::Now, weight, false, None, way);
+        let released = self
+            .entrust((ids, at_ms), Urgency::Now, weight, false, None, way, |_, released| released.clone());
         let readers = self.readers.clone();
         Box::pin(async move {
             let ids = released.await?;

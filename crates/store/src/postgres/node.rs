@@ -135,3 +135,8 @@ pub(super) async fn gone(conn: &Conn) -> Result<Vec<(i16, i64)>, Error> {
     let gone = conn.rows("SELECT id, epoch FROM node WHERE NOT is_up ORDER BY id", &[]).await?;
     gone.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
+
+/// Whether no other node is there.
+pub(super) async fn is_alone(conn: &Conn, hold: Hold) -> Result<bool, Error> {
+    Ok(conn.row("SELECT 1 FROM node WHERE is_up AND id <> $1 LIMIT 1", &[&hold.id]).await?.is_none())
+}

@@ -178,7 +178,10 @@ impl Partitions {
 async fn make(conn: &Conn, cut: Cut, part: i64) -> Result<(), tokio_postgres::Error> {
     conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({})", TURN + 1)).await?;
     let (table, name) = (cut.table(), cut.name(part));
-    let there = conn.row("SELECT to_regclass($1) IS NOT NULL", &[&name]).await?;
+    // Asked of the catalogue itself: what this session remembers of it may be from before it waited for its turn.
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = $2 AND relnamespace = to_regnamespace($1))";
+    let there = conn.row(sql, &[&SCHEMA, &name]).await?;
     let is_there = there.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
     if !is_there {
         let (from, to) = cut.bounds(part);

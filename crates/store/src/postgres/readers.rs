@@ -58,8 +58,8 @@ impl Readers {
                     return Ok(found);
                 }
                 Err(_) if conn.is_broken() => {}
-                Err(error)
-                    if error.as_db_error().is_some_and(|told| told.code().code().starts_with("57")) => {}
+                // It is being shut down.
+                Err(error) if error.code().is_some_and(|code| code.code().starts_with("57P")) => {}
                 Err(error) => return Err(unavailable(&error)),
             }
         }

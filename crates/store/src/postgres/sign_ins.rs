@@ -1,5 +1,6 @@
 //! Sessions in PostgreSQL, and the one-time codes they began with.
 
+use super::change::tell_nodes;
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::{digest, small};
@@ -40,6 +41,7 @@ pub(super) async fn begin(conn: &Conn, new: &NewSession) -> Result<bool, Failure
                (SELECT id FROM session WHERE person = $1 ORDER BY began_ms DESC OFFSET $2)";
     conn.run(sql, &[&user, &i64::from(new.most)]).await?;
     note(conn, &new.note).await?;
+    tell_nodes(conn).await?;
     Ok(true)
 }
 
@@ -76,6 +78,7 @@ pub(super) async fn end(conn: &Conn, (id, told): &(SessionId, AuditNote)) -> Res
     let gone = conn.run("DELETE FROM session WHERE id = $1", &[&id.0.as_slice()]).await? > 0;
     if gone {
         note(conn, told).await?;
+        tell_nodes(conn).await?;
     }
     Ok(gone)
 }

@@ -81,6 +81,8 @@ pub(super) struct Unit {
     pub(super) inbound: Vec<InboundRecord>,
     /// The latest time that an operation named.
     pub(super) told_ms: i64,
+    /// The transaction was begun, to read something.
+    pub(super) is_begun: bool,
 }
 
 impl Unit {

@@ -10,13 +10,14 @@ use super::lease::Lease;
 use super::load::Needs;
 use super::node::{self, FENCE, Hold};
 use super::partitions::{Cut, Partitions};
-use super::{Health, flush};
+use super::{Health, adopt, flush};
 use crate::queue::{Next, Urgency};
-use crate::{CommitStats, Observer, StoreError};
+use crate::{CommitStats, Notice, Observer, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
+use textgate_sms::MessageId;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
@@ -32,6 +33,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(1);
 /// How long a closing store goes on trying.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long callers whose commit is in doubt wait to hear what became of it.
+const DOUBT_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a transaction that others were in the way of is tried before it is cut up.
 const MOST_AGAIN: u32 = 5;
 /// How many early receipts are kept between two looks at how many there are.
@@ -52,6 +55,15 @@ struct Fault {
 struct Doubt {
     mark: i64,
     batch: Batch,
+    since: Instant,
+    /// Messages of callers who were told meanwhile that it is not known.
+    unheard: Vec<MessageId>,
+}
+
+impl Doubt {
+    fn new(mark: i64) -> Self {
+        Self { mark, batch: Vec::new(), since: Instant::now(), unheard: Vec::new() }
+    }
 }
 
 /// What the writer shares with the store's front and the keeper.
@@ -74,7 +86,16 @@ impl Surroundings {
     pub(super) fn wake_writer(&self) {
         let (reply, _) = tokio::sync::oneshot::channel();
         let (way, outcome) = (Way::Alone(|_, ()| Box::pin(async { Ok(()) })), Err(StoreError::Closed));
-        let nothing = Task { input: (), way, weight: 1, is_kept: false, waiting: None, outcome, reply };
+        let nothing = Task {
+            input: (),
+            way,
+            weight: 1,
+            is_kept: false,
+            waiting: None,
+            entrusts: |_, _| Vec::new(),
+            outcome,
+            reply,
+        };
         // Refused only where the store is closing.
         let _ = self.queue.push(Box::new(nothing), Urgency::Now);
     }
@@ -87,6 +108,8 @@ pub(super) struct Writer {
     hold: Hold,
     work: VecDeque<Box<dyn Command>>,
     doubt: Option<Doubt>,
+    /// Messages that were accepted, of callers who heard that this is not known.
+    abandoned: Vec<MessageId>,
     fault: Option<Fault>,
     again: u32,
     early: usize,
@@ -96,7 +119,8 @@ impl Writer {
     /// A writer on its connection.
     pub(super) fn new(surroundings: Surroundings, conn: Conn, hold: Hold) -> Self {
         let work = VecDeque::new();
-        Self { surroundings, conn: Some(conn), hold, work, doubt: None, fault: None, again: 0, early: 0 }
+        let (conn, abandoned) = (Some(conn), Vec::new());
+        Self { surroundings, conn, hold, work, doubt: None, abandoned, fault: None, again: 0, early: 0 }
     }
 
     /// Writes until the queue is closed and empty, or a closing store's patience has ended. Answers how it ended.
@@ -129,6 +153,12 @@ impl Writer {
 
     /// One transaction with as much as fits of what comes first.
     async fn write(&mut self) {
+        // While nothing was to be written the server may have been restarted: nobody is refused for that.
+        if self.conn.as_ref().is_none_or(Conn::is_broken)
+            && let Err(error) = self.connect_again().await
+        {
+            return self.failed(error);
+        }
         let is_bulk = self.work.front().is_some_and(|command| command.is_bulk());
         let mut weight = 0;
         let most = if is_bulk { MOST_AT_ONCE } else { MOST_ALONE };
@@ -145,6 +175,11 @@ impl Writer {
             Err(Trouble::Operation(_)) => self.one_by_one(batch).await,
             Err(trouble) => self.not_committed(batch, trouble).await,
         }
+    }
+
+    async fn connect_again(&mut self) -> Result<(), StoreError> {
+        let conn = self.surroundings.database.connect(None).await.map_err(|error| unavailable(&error))?;
+        timeout(PATIENCE, self.begin_again(conn)).await.unwrap_or_else(|_| Err(silent()))
     }
 
     fn committed(&mut self, batch: Batch, began: Instant) {
@@ -193,11 +228,8 @@ impl Writer {
                 }
             }
             Trouble::Fenced => {
-                tracing::error!(
-                    "this node was taken for dead, and others have its unfinished messages; it begins anew"
-                );
                 self.failed(StoreError::Unavailable(
-                    "this node was taken for dead, and begins anew".to_owned(),
+                    "this node was taken for gone, and begins anew".to_owned(),
                 ));
             }
             Trouble::Database(error) | Trouble::Operation(error) => self.failed(error),
@@ -240,19 +272,26 @@ impl Writer {
         };
         for command in &mut *batch {
             if let Err(error) = command.apply(&mut unit) {
-                let _ = conn.batch("ROLLBACK").await;
+                if unit.is_begun {
+                    let _ = conn.batch("ROLLBACK").await;
+                }
                 return Err(Trouble::Operation(error));
             }
         }
         self.surroundings.told_ms.fetch_max(unit.told_ms, Ordering::Relaxed);
+        let is_begun = unit.is_begun;
         if unit.is_unchanged() {
-            return conn.batch("COMMIT").await.map_err(|error| trouble(&error));
+            let ended = if is_begun { conn.batch("COMMIT").await } else { Ok(()) };
+            return ended.map_err(|error| trouble(&error));
         }
         self.early += unit.new_early.len();
-        let steps = match flush::steps(conn, &mut unit, self.hold.id).await {
+        let mut steps = match flush::steps(conn, &mut unit, self.hold.id).await {
             Ok(steps) => steps,
             Err(error) => return Err(self.rolled_back(conn, &error).await),
         };
+        if !is_begun {
+            steps.insert(0, conn.plain("BEGIN"));
+        }
         self.finish(conn, steps).await?;
         if self.early > EARLY_BETWEEN_LOOKS {
             self.early = 0;
@@ -323,7 +362,7 @@ impl Writer {
         let (fence, commit) = (steps.len() - 2, steps.len() - 1);
         let sent = Instant::now();
         let Ok(answers) = timeout(PATIENCE, in_order(steps)).await else {
-            self.doubt = Some(Doubt { mark, batch: Vec::new() });
+            self.doubt = Some(Doubt::new(mark));
             return Err(Trouble::Database(silent()));
         };
         let first = answers
@@ -339,7 +378,7 @@ impl Writer {
             return Err(Trouble::Fenced);
         }
         if at == commit || error.as_db_error().is_none() {
-            self.doubt = Some(Doubt { mark, batch: Vec::new() });
+            self.doubt = Some(Doubt::new(mark));
             return Err(Trouble::Database(unavailable(error)));
         }
         self.gone_partition(conn, error).await;
@@ -387,6 +426,7 @@ impl Writer {
         while queue.taken(&mut self.work, Some(until)).await == Next::Work {
             self.refuse_who_can_be(&error);
         }
+        self.give_up_waiting();
         let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
         if gives_up_at.is_some_and(|at| at <= Instant::now()) {
             self.doubt.take().into_iter().for_each(|doubt| self.work.extend(doubt.batch));
@@ -424,6 +464,19 @@ impl Writer {
         Ok(())
     }
 
+    /// Tells callers whose commit is in doubt for long that it is not known.
+    fn give_up_waiting(&mut self) {
+        let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.since.elapsed() > DOUBT_PATIENCE) else {
+            return;
+        };
+        let (kept, others): (Batch, Batch) =
+            std::mem::take(&mut doubt.batch).into_iter().partition(|command| command.is_kept());
+        doubt.batch = kept;
+        for command in others {
+            doubt.unheard.extend(command.give_up(unknown()));
+        }
+    }
+
     /// Finds out what became of a batch in doubt, takes a new number where this node was fenced, and sees whether the database
     /// takes writes.
     async fn begin_again(&mut self, conn: Conn) -> Result<(), StoreError> {
@@ -447,9 +500,16 @@ impl Writer {
             };
         }
         if !is_held {
+            tracing::error!(
+                "this node was taken for gone, and others have what it had not finished; it begins anew"
+            );
             let sent = Instant::now();
             self.hold = node::register(&conn, &self.surroundings.name, false).await?;
             self.surroundings.lease.taken(self.hold, sent);
+        }
+        if self.surroundings.lease.is_fenced() {
+            // Nothing is accepted before what was held under the old epoch is let go: what is read then is all there is.
+            return Err(StoreError::Unavailable("this node was taken for gone, and begins anew".to_owned()));
         }
         if let Some(doubt) = self.doubt.take() {
             doubt.batch.into_iter().rev().for_each(|command| self.work.push_front(command));
@@ -468,7 +528,14 @@ impl Writer {
         if self.doubt.as_ref().is_some_and(|doubt| doubt.mark == written)
             && let Some(doubt) = self.doubt.take()
         {
+            self.abandoned.extend(doubt.unheard);
             doubt.batch.into_iter().for_each(|command| command.answer());
+        }
+        if !self.abandoned.is_empty() {
+            // They are on disk, so they are sent; nobody has them in memory.
+            adopt::abandon(conn, &self.abandoned).await?;
+            self.abandoned.clear();
+            self.surroundings.lease.tell(Notice::Adoptable);
         }
         Ok(is_held)
     }
@@ -502,6 +569,14 @@ pub(super) fn answer_all(commands: impl IntoIterator<Item = Box<dyn Command>>, e
         command.refuse(error.clone());
         command.answer();
     }
+}
+
+fn unknown() -> StoreError {
+    StoreError::Unavailable(
+        "PostgreSQL went away in the middle of a commit, and it is not known whether that happened; repeat the request under its \
+         Idempotency-Key"
+            .to_owned(),
+    )
 }
 
 fn gone() -> StoreError {

@@ -170,6 +170,15 @@ impl SqliteStore {
     }
 }
 
+/// The store in this file, locked for whoever holds the first, and a connection that reads it. None is made where there is none.
+pub(crate) fn locked(path: &Path) -> Result<(files::Lock, Connection), StoreError> {
+    if !path.exists() {
+        let (path, reason) = (path.display().to_string(), "there is no such file".to_owned());
+        return Err(StoreError::CannotOpen { path, reason });
+    }
+    Ok((files::prepare(path)?, files::reading(path)?))
+}
+
 /// The writer thread, from its first statement to its last.
 fn write(
     surroundings: writer::Surroundings,

@@ -189,7 +189,7 @@ impl<'c> Writer<'c> {
         let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
         let gives_up_at =
             gives_up_at.or_else(|| self.surroundings.queue.is_closing().then(|| now + CLOSE_PATIENCE));
-        let failure = StoreError::Unavailable(error.to_string());
+        let failure = StoreError::Unavailable(format!("{error}; free some space or check the disk"));
         if self.fault.is_none() {
             tracing::error!(%error, "the store cannot write; it tries again");
         }

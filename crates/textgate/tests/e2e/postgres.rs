@@ -84,9 +84,108 @@ async fn on_postgresql_messages_are_sent_and_delivered_and_there_after_a_restart
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_installation_moves_from_the_embedded_store_to_postgresql() {
+    if !server::is_there() {
+        return;
+    }
+    let smsc = smsc().await;
+    let mut before = Server::start(&manifest(&[smpp("main", smsc.address(), "")])).await;
+    let id = before.api().send(json!({"to": PHONE, "text": "hello"})).await;
+    before.api().until(&id, "delivered").await;
+    let url = database(Postgres::shared());
+    let file = before.data_dir().join("textgate.db");
+    let copy = ["store", "copy", file.to_str().unwrap(), url.as_str()];
+    let running = before.cli(&copy);
+    let told = String::from_utf8_lossy(&running.stderr).into_owned();
+    assert!(!running.status.success() && told.contains("in use"), "{told}");
+    assert!(before.terminate().await);
+    let told = before.cli_ok(&copy);
+    assert!(told.contains("checksums agree") && !told.contains("hunter2"), "{told}");
+    let mut after = Server::stopped_on(&url);
+    std::fs::create_dir_all(after.data_dir()).unwrap();
+    std::fs::copy(before.data_dir().join("key"), after.data_dir().join("key")).unwrap();
+    after.serve().await;
+    assert_eq!(after.api().message(&id).await["status"], "delivered");
+    let id = after.api().send(json!({"to": PHONE, "text": "again"})).await;
+    after.api().until(&id, "delivered").await;
+    // Another node without the key is told so, and makes none.
+    let keyless = Server::stopped_on(&url).cli(&["apply", "--yes", "/dev/null"]);
+    let told = String::from_utf8_lossy(&keyless.stderr).into_owned();
+    assert!(!keyless.status.success() && told.contains("key"), "{told}");
+}
+
+/// Two nodes on one database: what one that was killed or stopped has not finished is sent by the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_node_has_not_sent_is_sent_by_the_other_and_changes_hold_on_both() {
+    if !server::is_there() {
+        return;
+    }
+    let smsc =
+        smsc_that(Behaviour { answer_delay: Duration::from_millis(150), ..Behaviour::default() }).await;
+    let url = database(Postgres::shared());
+    let mut one = serving(&url, &smsc, "window = 1").await;
+    let mut two = Server::stopped_on(&url);
+    std::fs::create_dir_all(two.data_dir()).unwrap();
+    std::fs::copy(one.data_dir().join("key"), two.data_dir().join("key")).unwrap();
+    two.serve().await;
+    let messages: Vec<_> = (0..40).map(|n| json!({"to": PHONE, "text": format!("message {n}")})).collect();
+    one.api().post("/v1/messages/batch", json!({"messages": messages})).await.expect(200);
+    one.kill();
+    let all_came = smsc.wait_for(PATIENCE, |came| {
+        (0..40).all(|n| came.iter().any(|message| message.text == format!("message {n}")))
+    });
+    all_came.await.expect("the other node sends what is left");
+    let metrics = two.metrics().await;
+    let recovered = super::kit::metric(&metrics, "textgate_messages_recovered_total", &[]) as usize;
+    let doubles = smsc.messages().len() - 40;
+    assert!(recovered > 30 && doubles <= 2, "{recovered} taken over, {doubles} doubles");
+    // A change by one is in force on the other.
+    one.serve().await;
+    one.cli_ok(&["key", "create", "another", "--vs", "acme"]);
+    eventually("the other node knows the key", async || {
+        let list = two.cli_ok(&["key", "list", "--vs", "acme"]);
+        list.contains("another").then_some(())
+    })
+    .await;
+}
+
+/// Sends a signal to a process.
+fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill").args([name, &pid.to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_stopped_past_its_lease_and_goes_on_sends_nothing_that_is_another_s() {
+    if !server::is_there() {
+        return;
+    }
+    let smsc =
+        smsc_that(Behaviour { answer_delay: Duration::from_millis(100), ..Behaviour::default() }).await;
+    let url = database(Postgres::shared());
+    let one = serving(&url, &smsc, "window = 1").await;
+    let mut two = Server::stopped_on(&url);
+    std::fs::create_dir_all(two.data_dir()).unwrap();
+    std::fs::copy(one.data_dir().join("key"), two.data_dir().join("key")).unwrap();
+    two.serve().await;
+    let messages: Vec<_> = (0..60).map(|n| json!({"to": PHONE, "text": format!("message {n}")})).collect();
+    one.api().post("/v1/messages/batch", json!({"messages": messages})).await.expect(200);
+    signal(one.pid(), "-STOP");
+    let all_came = smsc.wait_for(PATIENCE, |came| {
+        (0..60).all(|n| came.iter().any(|message| message.text == format!("message {n}")))
+    });
+    all_came.await.expect("the other node sends what is left");
+    signal(one.pid(), "-CONT");
+    eventually("it has found out", async || one.log().contains("has begun anew").then_some(())).await;
+    recovers(&one.api()).await;
+    let doubles = smsc.messages().iter().filter(|one| one.text.starts_with("message ")).count() - 60;
+    assert!(doubles <= 2, "at most what was in its hands when it was stopped: {doubles}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn on_postgresql_kill_9_under_load_loses_nothing() {
     if server::is_there() {
-        super::crash::killed_under_load(Server::stopped_on(&database(Postgres::shared()))).await;
+        super::crash::killed_under_load(Server::stopped_on(&database(Postgres::shared())), 20).await;
     }
 }
 
@@ -106,8 +205,8 @@ async fn while_the_database_is_gone_messages_in_hand_go_on_and_it_recovers_by_it
         let messages: Vec<_> =
             (0..60).map(|n| json!({"to": PHONE, "text": format!("{signal} {n}")})).collect();
         let answer = api.post("/v1/messages/batch", json!({"messages": messages})).await.expect(200);
-        for (n, message) in answer["messages"].as_array().unwrap().iter().enumerate() {
-            ids.push(message["id"].as_str().unwrap().to_owned());
+        for (n, result) in answer["results"].as_array().unwrap().iter().enumerate() {
+            ids.push(result["message"]["id"].as_str().unwrap().to_owned());
             texts.insert(format!("{signal} {n}"));
         }
         postgres.stop(signal);

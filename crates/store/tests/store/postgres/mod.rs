@@ -1,9 +1,11 @@
 //! The contract of the store, kept by PostgreSQL.
 
+mod copying;
 mod faults;
 mod nodes;
 mod proxy;
 mod server;
+mod tls;
 
 use crate::contract::{Stores, every_store_keeps};
 use server::Postgres;

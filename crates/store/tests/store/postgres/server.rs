@@ -60,7 +60,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// User and group that the server runs as: it refuses to be root.
-fn unprivileged() -> Option<(u32, u32)> {
+pub fn unprivileged() -> Option<(u32, u32)> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
     if uid.split_whitespace().nth(1) != Some("0") {
