@@ -9,7 +9,6 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use textgate_gateway::Submission;
 use textgate_sms::{IdSequence, MessageId, MessageState};
 use textgate_store::{Notice, StoreError, StoredMessage};
 use tokio_util::sync::CancellationToken;
@@ -145,9 +144,8 @@ impl Engine {
 
     /// A message of an earlier tenure: it goes no further, unless the store says that it is this node's own after all (it was accepted
     /// at the very moment when the tenure ended).
-    pub(crate) fn let_go(self: &Arc<Self>, submission: Box<Submission>) {
+    pub(crate) fn let_go(self: &Arc<Self>, id: MessageId) {
         self.dropped(1);
-        let id = submission.id;
         if self.tenure.read_back.lock().unwrap_or_else(PoisonError::into_inner).contains(&id) {
             return;
         }

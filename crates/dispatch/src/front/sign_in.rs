@@ -263,7 +263,9 @@ impl Engine {
         {
             let mut all = self.accounts.sessions.lock();
             // One that began here meanwhile is not among those.
-            before.iter().filter(|id| !ids.contains(id)).for_each(|id| drop(all.remove(id)));
+            for ended in before.iter().filter(|id| !ids.contains(id)) {
+                all.remove(ended);
+            }
         }
         for record in there {
             if !before.contains(&record.id) {

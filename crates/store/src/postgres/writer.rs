@@ -4,15 +4,17 @@
 //! it is neither answered nor tried again until the mark of its transaction ([`node`](super::node)) was found, or cannot be written
 //! any more.
 
+mod trouble;
+
 use super::command::{Command, Failure, Queue, Task, Trouble, Way, trouble, unavailable};
 use super::connect::{Conn, Database, in_order, values};
 use super::lease::Lease;
 use super::load::Needs;
 use super::node::{self, FENCE, Hold};
 use super::partitions::{Cut, Partitions};
-use super::{Health, adopt, flush};
+use super::{Health, flush};
 use crate::queue::{Next, Urgency};
-use crate::{CommitStats, Notice, Observer, StoreError};
+use crate::{CommitStats, Observer, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 use textgate_sms::MessageId;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
+use trouble::{CLOSE_PATIENCE, gone, silent};
 
 /// Most messages, outcomes and receipts in one transaction, so that after a burst nobody waits for the whole of it.
 const MOST_AT_ONCE: usize = 2_000;
@@ -27,14 +30,6 @@ const MOST_AT_ONCE: usize = 2_000;
 const MOST_ALONE: usize = 64;
 /// How long one round may take; then the connection counts as broken.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// After a failed write the next attempt waits so long, and twice as long after each further one.
-const FIRST_RETRY: Duration = Duration::from_millis(50);
-/// But never longer than this: so soon it goes on when the database is back.
-const LAST_RETRY: Duration = Duration::from_secs(1);
-/// How long a closing store goes on trying.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long callers whose commit is in doubt wait to hear what became of it.
-const DOUBT_PATIENCE: Duration = Duration::from_secs(3);
 /// How often a transaction that others were in the way of is tried before it is cut up.
 const MOST_AGAIN: u32 = 5;
 /// How many early receipts are kept between two looks at how many there are.
@@ -175,11 +170,6 @@ impl Writer {
             Err(Trouble::Operation(_)) => self.one_by_one(batch).await,
             Err(trouble) => self.not_committed(batch, trouble).await,
         }
-    }
-
-    async fn connect_again(&mut self) -> Result<(), StoreError> {
-        let conn = self.surroundings.database.connect(None).await.map_err(|error| unavailable(&error))?;
-        timeout(PATIENCE, self.begin_again(conn)).await.unwrap_or_else(|_| Err(silent()))
     }
 
     fn committed(&mut self, batch: Batch, began: Instant) {
@@ -398,169 +388,6 @@ impl Writer {
             let _ = self.surroundings.partitions.load(conn).await;
         }
     }
-
-    // === Trouble ===
-
-    fn failed(&mut self, error: StoreError) {
-        self.conn = None;
-        let wait = self.fault.as_ref().map_or(FIRST_RETRY, |fault| (fault.wait * 2).min(LAST_RETRY));
-        let now = Instant::now();
-        let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
-        let gives_up_at =
-            gives_up_at.or_else(|| self.surroundings.queue.is_closing().then(|| now + CLOSE_PATIENCE));
-        if self.fault.is_none() {
-            tracing::error!(%error, "the store cannot write; it tries again");
-        }
-        self.surroundings.health.fails(error.clone());
-        self.refuse_who_can_be(&error);
-        self.fault = Some(Fault { error, retry_at: now + wait, wait, gives_up_at });
-    }
-
-    /// Answers everybody who can come again, until the database takes writes again or the time has come to look.
-    async fn wait_for_the_database(&mut self) -> Result<(), StoreError> {
-        let Some((until, error)) = self.fault.as_ref().map(|fault| (fault.retry_at, fault.error.clone()))
-        else {
-            return Ok(());
-        };
-        let queue = Arc::clone(&self.surroundings.queue);
-        while queue.taken(&mut self.work, Some(until)).await == Next::Work {
-            self.refuse_who_can_be(&error);
-        }
-        self.give_up_waiting();
-        let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
-        if gives_up_at.is_some_and(|at| at <= Instant::now()) {
-            self.doubt.take().into_iter().for_each(|doubt| self.work.extend(doubt.batch));
-            answer_all(std::mem::take(&mut self.work), &error);
-            return Err(error);
-        }
-        let database = self.surroundings.database.clone();
-        let mut connecting = tokio::spawn(async move { database.connect(None).await });
-        let connected = loop {
-            let far = Instant::now() + PATIENCE;
-            tokio::select! {
-                biased;
-                connected = &mut connecting => break connected,
-                next = queue.taken(&mut self.work, Some(far)) => if next == Next::Work {
-                    self.refuse_who_can_be(&error);
-                } else {
-                    connecting.abort();
-                },
-            }
-        };
-        let tried = match connected {
-            Ok(Ok(conn)) => timeout(PATIENCE, self.begin_again(conn)).await.unwrap_or_else(|_| Err(silent())),
-            Ok(Err(error)) => Err(unavailable(&error)),
-            Err(_) => Err(silent()),
-        };
-        match tried {
-            Ok(()) => {
-                self.fault = None;
-                self.again = 0;
-                self.surroundings.health.recovers();
-                tracing::info!("the store can write again");
-            }
-            Err(error) => self.failed(error),
-        }
-        Ok(())
-    }
-
-    /// Tells callers whose commit is in doubt for long that it is not known.
-    fn give_up_waiting(&mut self) {
-        let Some(doubt) = self.doubt.as_mut().filter(|doubt| doubt.since.elapsed() > DOUBT_PATIENCE) else {
-            return;
-        };
-        let (kept, others): (Batch, Batch) =
-            std::mem::take(&mut doubt.batch).into_iter().partition(|command| command.is_kept());
-        doubt.batch = kept;
-        for command in others {
-            doubt.unheard.extend(command.give_up(unknown()));
-        }
-    }
-
-    /// Finds out what became of a batch in doubt, takes a new number where this node was fenced, and sees whether the database
-    /// takes writes.
-    async fn begin_again(&mut self, conn: Conn) -> Result<(), StoreError> {
-        let unavailable = |error: tokio_postgres::Error| unavailable(&error);
-        self.surroundings.partitions.load(&conn).await.map_err(unavailable)?;
-        let mut is_held = self.find_out(&conn).await.map_err(unavailable)?;
-        if is_held {
-            // From here on what is in doubt cannot be committed any more: its fence asks for the mark before this one.
-            let probe = self.probe(&conn).await;
-            is_held = match probe {
-                Ok(()) => true,
-                Err(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
-                    let _ = conn.batch("ROLLBACK").await;
-                    // It may have been committed between the look and the probe.
-                    self.find_out(&conn).await.map_err(unavailable)? && {
-                        self.probe(&conn).await.map_err(unavailable)?;
-                        true
-                    }
-                }
-                Err(error) => return Err(unavailable(error)),
-            };
-        }
-        if !is_held {
-            tracing::error!(
-                "this node was taken for gone, and others have what it had not finished; it begins anew"
-            );
-            let sent = Instant::now();
-            self.hold = node::register(&conn, &self.surroundings.name, false).await?;
-            self.surroundings.lease.taken(self.hold, sent);
-        }
-        if self.surroundings.lease.is_fenced() {
-            // Nothing is accepted before what was held under the old epoch is let go: what is read then is all there is.
-            return Err(StoreError::Unavailable("this node was taken for gone, and begins anew".to_owned()));
-        }
-        if let Some(doubt) = self.doubt.take() {
-            doubt.batch.into_iter().rev().for_each(|command| self.work.push_front(command));
-        }
-        self.conn = Some(conn);
-        Ok(())
-    }
-
-    /// Answers a batch in doubt where it was committed. Answers whether this node still holds its number.
-    async fn find_out(&mut self, conn: &Conn) -> Result<bool, tokio_postgres::Error> {
-        let Some((written, is_held)) = node::mark(conn, self.hold).await? else { return Ok(false) };
-        if is_held {
-            // Only this node writes marks in its epoch: whatever it is, it is of one of its transactions.
-            self.hold.written = written;
-        }
-        if self.doubt.as_ref().is_some_and(|doubt| doubt.mark == written)
-            && let Some(doubt) = self.doubt.take()
-        {
-            self.abandoned.extend(doubt.unheard);
-            doubt.batch.into_iter().for_each(|command| command.answer());
-        }
-        if !self.abandoned.is_empty() {
-            // They are on disk, so they are sent; nobody has them in memory.
-            adopt::abandon(conn, &self.abandoned).await?;
-            self.abandoned.clear();
-            self.surroundings.lease.tell(Notice::Adoptable);
-        }
-        Ok(is_held)
-    }
-
-    async fn probe(&mut self, conn: &Conn) -> Result<(), tokio_postgres::Error> {
-        let (hold, mark) = (self.hold, self.hold.next_mark_of_probe());
-        conn.rows(FENCE, &[&hold.id, &hold.epoch, &mark, &hold.written]).await?;
-        self.hold.written = mark;
-        Ok(())
-    }
-
-    /// Answers everybody who can come again; what must be kept stays.
-    fn refuse_who_can_be(&mut self, error: &StoreError) {
-        let (kept, refused) =
-            std::mem::take(&mut self.work).into_iter().partition(|command| command.is_kept());
-        self.work = kept;
-        answer_all(refused, error);
-    }
-}
-
-impl Hold {
-    /// Other than the mark of any transaction that may be in doubt.
-    fn next_mark_of_probe(self) -> i64 {
-        self.written.wrapping_add(2)
-    }
 }
 
 /// Answers all of these with this error.
@@ -569,22 +396,4 @@ pub(super) fn answer_all(commands: impl IntoIterator<Item = Box<dyn Command>>, e
         command.refuse(error.clone());
         command.answer();
     }
-}
-
-fn unknown() -> StoreError {
-    StoreError::Unavailable(
-        "PostgreSQL went away in the middle of a commit, and it is not known whether that happened; repeat the request under its \
-         Idempotency-Key"
-            .to_owned(),
-    )
-}
-
-fn gone() -> StoreError {
-    StoreError::Unavailable(
-        "PostgreSQL: the connection is gone; see whether it runs and can be reached".to_owned(),
-    )
-}
-
-fn silent() -> StoreError {
-    StoreError::Unavailable("PostgreSQL does not answer; see whether it runs and can be reached".to_owned())
 }
