@@ -208,7 +208,10 @@ impl Engine {
         if let Some(step) = &new.passcode {
             self.watch(&new, step, now, now_ms);
         }
-        let mut routing = Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms);
+        let mut routing = Routing {
+            tenure: self.tenure.now(),
+            ..Routing::new(vs, route.gateways_of, plan.segments, now, expires_ms)
+        };
         if route.is_adaptive {
             self.choose_first(route, checked.to, now_ms, &mut routing);
         }

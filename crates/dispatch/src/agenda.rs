@@ -88,6 +88,15 @@ impl Agenda {
         self.lock().scheduled.remove(&(due_ms, id))
     }
 
+    /// Lets go of all messages. Answers how many waited for another round.
+    pub(crate) fn clear(&self) -> usize {
+        let mut entries = self.lock();
+        entries.scheduled.clear();
+        let before = entries.timed.len();
+        entries.timed.retain(|_, entry| !matches!(entry, Entry::Retry(_)));
+        before - entries.timed.len()
+    }
+
     /// The messages that wait for another round, and those that are scheduled.
     #[cfg(test)]
     pub(crate) fn waits(&self) -> (Vec<MessageId>, Vec<MessageId>) {

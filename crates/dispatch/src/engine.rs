@@ -6,6 +6,7 @@ use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
 use crate::guard::Guard;
+use crate::nodes::{self, Tenure};
 use crate::otp::Watches;
 use crate::retention;
 use crate::rotation::Rotation;
@@ -53,6 +54,7 @@ pub(crate) struct Engine {
     pub(crate) rotation: Mutex<Rotation>,
     pub(crate) guard: Guard,
     pub(crate) statistics: Statistics,
+    pub(crate) tenure: Tenure,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -74,7 +76,7 @@ impl Engine {
     pub(crate) async fn open(parts: Parts, clock: Clock) -> Result<Arc<Self>, StartError> {
         let Parts { store, sealer, plugins, environment, limits, metrics } = parts;
         let directory = store.directory().await?;
-        let newest = store.newest().await?;
+        let (node, newest) = (store.node(), store.newest().await?);
         let guard = Guard::new(clock.now_ms());
         guard.restore(&store.guard_blocks().await?);
         let engine = Self {
@@ -91,11 +93,12 @@ impl Engine {
             counters: Counters::default(),
             agenda: Agenda::default(),
             watches: Watches::default(),
-            ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
+            ids: std::sync::Mutex::new(IdSequence::new(node, newest)),
             accounts: Accounts::default(),
             rotation: Mutex::default(),
             guard,
             statistics: Statistics::new(),
+            tenure: Tenure::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -121,6 +124,7 @@ impl Engine {
         self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(nodes::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -252,10 +256,7 @@ impl Engine {
     fn take_in(self: &Arc<Self>, directory: Directory) -> Result<Arc<View>, DirectoryError> {
         let stations =
             self.stations(&directory).map_err(|error| DirectoryError::Conflict(error.to_string()))?;
-        let view = Arc::new(View::new(directory, stations));
-        let before = self.view.swap(Arc::clone(&view));
-        self.follow(&before, &view);
-        Ok(view)
+        Ok(self.swap(directory, stations))
     }
 
     /// A turn to change the directory: nothing else changes until it is dropped.
@@ -270,6 +271,35 @@ impl Engine {
     ) -> Result<(), DirectoryError> {
         let directory = self.store.directory().await?;
         self.take_in(directory).map(drop)
+    }
+
+    /// Puts in force what another node changed.
+    pub(crate) async fn reread_directory(self: &Arc<Self>) -> Result<(), StoreError> {
+        let _no_change = self.changing.lock().await;
+        let directory = self.store.directory().await?;
+        if directory.version == self.view.load().directory.version {
+            return Ok(());
+        }
+        let stations = match self.stations(&directory) {
+            Ok(stations) => stations,
+            Err(error) => {
+                tracing::error!(%error, "what another node changed cannot be put in force here: has it the same key file?");
+                return Ok(());
+            }
+        };
+        self.swap(directory, stations);
+        Ok(())
+    }
+
+    fn swap(
+        self: &Arc<Self>,
+        directory: Directory,
+        stations: BTreeMap<GatewayId, Arc<Station>>,
+    ) -> Arc<View> {
+        let view = Arc::new(View::new(directory, stations));
+        let before = self.view.swap(Arc::clone(&view));
+        self.follow(&before, &view);
+        view
     }
 
     /// Brings what runs in line with a new snapshot.

@@ -38,6 +38,9 @@ enum Next {
 impl Engine {
     /// Puts a message into the lane of the gateway that it should go to now.
     pub(crate) fn route(self: &Arc<Self>, mut submission: Box<Submission>) {
+        if submission.routing.tenure != self.tenure.now() {
+            return self.let_go(submission.id);
+        }
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         if is_expired(&submission, now, now_ms) {
             return self.finish(submission, self.expired());

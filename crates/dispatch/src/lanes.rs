@@ -56,6 +56,11 @@ impl Lanes {
         self.0.iter().all(VecDeque::is_empty)
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(VecDeque::len).sum()
+    }
+
     /// How many wait, by lane.
     pub(crate) fn depths(&self) -> [u64; Kind::ALL.len()] {
         self.0.each_ref().map(|lane| lane.len() as u64)

@@ -23,6 +23,7 @@ mod front;
 mod guard;
 mod lanes;
 mod metrics;
+mod nodes;
 mod otp;
 mod people;
 mod recovery;

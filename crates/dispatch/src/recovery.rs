@@ -63,6 +63,7 @@ impl Engine {
             .and_then(|sealed| self.sealer.unseal(Purpose::Text, message.id.as_u64(), sealed).ok())
             .and_then(|plain| String::from_utf8(plain).ok());
         let mut routing = Routing::new(message.vs, gateways_of, message.segments, now, message.expires_ms);
+        routing.tenure = self.tenure.now();
         // What may have been taken before the start is not forgotten.
         for event in &message.events {
             if let Event::Attempt { class, provider_ids, .. } = event {

@@ -350,6 +350,11 @@ impl Station {
         std::iter::from_fn(|| state.lanes.pop()).collect()
     }
 
+    /// Lets go of everything that waits. Answers how many that were.
+    pub(crate) fn clear(&self) -> usize {
+        std::mem::take(&mut self.lock().lanes).len()
+    }
+
     /// What waits here.
     #[cfg(test)]
     pub(crate) fn waits(&self) -> Vec<(MessageId, Kind, textgate_gateway::Routing)> {

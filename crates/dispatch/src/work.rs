@@ -20,6 +20,9 @@ pub(crate) struct StationWork {
 
 impl Work for StationWork {
     fn take(&self, room: usize, into: &mut Vec<Box<Submission>>) {
+        if !self.engine.store.may_send() {
+            return;
+        }
         let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());
         let (before, mut expired) = (into.len(), Vec::new());
         self.station.take(room, now, now_ms, into, &mut expired);
@@ -32,6 +35,9 @@ impl Work for StationWork {
         fits: &mut dyn FnMut(&[Box<Submission>], &Submission) -> bool,
         into: &mut Vec<Box<Submission>>,
     ) {
+        if !self.engine.store.may_send() {
+            return;
+        }
         let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());
         let (before, mut expired) = (into.len(), Vec::new());
         self.station.take_along(room, now, now_ms, fits, into, &mut expired);

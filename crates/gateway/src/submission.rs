@@ -59,6 +59,8 @@ pub struct Routing {
     pub first: u8,
     /// Why that one, where it was chosen for this message; told with its first attempt.
     pub chosen: Option<Box<str>>,
+    /// The dispatcher's tenure in which it came into memory.
+    pub tenure: u32,
     /// How often all gateways were tried in vain.
     pub round: u16,
     /// How long the gateway it is with may be silent (ms).
@@ -93,6 +95,7 @@ impl Routing {
             order: 0,
             first: 0,
             chosen: None,
+            tenure: 0,
             round: 0,
             patience_ms: 0,
             is_along: false,

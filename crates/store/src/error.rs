@@ -6,8 +6,8 @@ pub enum StoreError {
     /// Too much waits to be written: answer 503 and let the caller come again.
     #[error("the store is busy; try again in a moment")]
     Busy,
-    /// The disk is full, or gives errors. The store recovers by itself when there is room.
-    #[error("the store cannot write ({0}); free some space or check the disk, it goes on by itself")]
+    /// The disk is full, or gives errors; or the database is gone. The store recovers by itself.
+    #[error("the store cannot write ({0}); it goes on by itself when that is over")]
     Unavailable(String),
     /// A change of the directory does not fit what is there (a name is taken, a virtual server is missing).
     #[error("{0}")]

@@ -4,6 +4,8 @@
 //! itself only what must be decided inside the transaction (credits, idempotency).
 
 mod audit;
+mod awaiting;
+mod changes;
 mod directory;
 mod error;
 mod events;
@@ -12,9 +14,13 @@ mod guard;
 mod keys;
 mod message;
 mod passcode;
+mod postgres;
+mod queue;
+mod rules;
 mod seal;
 mod sealed;
 mod sqlite;
+mod standing;
 mod store;
 mod user;
 
@@ -35,8 +41,9 @@ pub use passcode::{
     Again, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,
     PasscodeRecord, PasscodeStep,
 };
+pub use postgres::{Copied, CopyProgress, Database, Found, Migrated, PostgresOptions, PostgresStore};
 pub use seal::{Held, Purpose, SealError, Sealer, Superseded, key_of};
 pub use sealed::{Resealed, Sealed, SealedPage, SealedPlace};
-pub use sqlite::{Observer, SqliteOptions, SqliteStore};
-pub use store::{Answer, CommitStats, Store};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use store::{Answer, CommitStats, Notice, Observer, Store};
 pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};

@@ -1,6 +1,8 @@
 //! One-time passcodes as a store keeps them: never the code, and nothing it could be known by without the key file.
 
+use crate::NewMessage;
 use smallvec::SmallVec;
+use subtle::ConstantTimeEq;
 use textgate_sms::{MessageId, PasscodeState, PhoneNumber, VsId};
 
 /// What happens to a passcode when a message with its code is accepted, in the same transaction.
@@ -139,6 +141,106 @@ impl PasscodeRecord {
                 Again::Watch => !self.is_watch_used,
             }
     }
+}
+
+// === What every store does with one ===
+
+impl PasscodeRecord {
+    /// One that is made with this message.
+    pub(crate) fn new(message: &NewMessage, new: &NewPasscode) -> Self {
+        Self {
+            id: message.id,
+            vs: message.vs,
+            number: message.to,
+            purpose: new.purpose.clone(),
+            state: PasscodeState::Pending,
+            attempts: 0,
+            attempts_most: new.attempts_most,
+            resends: 0,
+            resend_after_ms: new.resend_after_ms,
+            is_watch_used: false,
+            expires_ms: new.expires_ms,
+            changed_ms: message.id.accepted_ms(),
+            seed: Some(new.seed),
+            recipe: new.recipe.clone(),
+            messages: SmallVec::from_slice(&[message.id]),
+        }
+    }
+
+    /// This message carries its code once more.
+    pub(crate) fn carried_again(&mut self, message: MessageId, again: &PasscodeAgain) {
+        self.messages.push(message);
+        match again.by {
+            Again::Request { resend_after_ms } => {
+                self.resends = self.resends.saturating_add(1);
+                self.resend_after_ms = resend_after_ms;
+            }
+            Again::Watch => self.is_watch_used = true,
+        }
+    }
+
+    /// Checks a code against what stands for the right one, and counts the attempt. Where it becomes final, its store must erase
+    /// that too. Answers what it came to, and whether there is anything to write.
+    pub(crate) fn check(
+        &mut self,
+        digest: Option<&[u8; 32]>,
+        check: &PasscodeCheck,
+    ) -> (PasscodeChecked, bool) {
+        let state = self.state_at(check.at_ms);
+        if state != PasscodeState::Pending {
+            let is_now = state != self.state;
+            if is_now {
+                self.end(state, check.at_ms);
+            }
+            return (PasscodeChecked { state, is_now, attempts_left: self.attempts_left() }, is_now);
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let attempts_left = self.attempts_left();
+        let is_right = digest.is_some_and(|digest| bool::from(digest.ct_eq(&check.digest)));
+        let state = match is_right {
+            // One that had none left before is not pending.
+            true => PasscodeState::Approved,
+            false if attempts_left == 0 => PasscodeState::TooManyAttempts,
+            false => PasscodeState::Pending,
+        };
+        let is_now = state != PasscodeState::Pending;
+        if is_now {
+            self.end(state, check.at_ms);
+        }
+        (PasscodeChecked { state, is_now, attempts_left }, true)
+    }
+
+    /// Cancels it if it is pending. Answers whether it was.
+    pub(crate) fn cancel(&mut self, at_ms: i64) -> bool {
+        let is_pending = self.state_at(at_ms) == PasscodeState::Pending;
+        if is_pending {
+            self.end(PasscodeState::Cancelled, at_ms);
+        }
+        is_pending
+    }
+
+    fn end(&mut self, state: PasscodeState, at_ms: i64) {
+        (self.state, self.changed_ms, self.resend_after_ms, self.seed) = (state, at_ms, None, None);
+    }
+}
+
+/// How long passcodes are kept after they were made (ms): a week tells whoever is asked about one what became of it.
+pub(crate) const PASSCODES_KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
+/// How many of each are ended and deleted in one transaction: a few milliseconds, so that an accept is not held up.
+pub(crate) const MOST_EXPIRED: usize = 500;
+/// Most passcodes on one page.
+pub(crate) const MOST_PASSCODES: usize = 1_000;
+/// Entries looked at for one page. A filter that fits fewer gets a short page, and goes on from `next`.
+pub(crate) const MOST_PASSCODES_LOOKED_AT: usize = 20_000;
+
+/// The messages of a passcode as they are stored: ids of 8 octets, little-endian.
+pub(crate) fn messages_stored(messages: &[MessageId]) -> Vec<u8> {
+    messages.iter().flat_map(|id| (id.as_u64() as i64).to_le_bytes()).collect()
+}
+
+/// The other way round.
+pub(crate) fn messages_from_stored(octets: &[u8]) -> SmallVec<[MessageId; 2]> {
+    octets.as_chunks().0.iter().map(|eight| MessageId::from_u64(i64::from_le_bytes(*eight) as u64)).collect()
 }
 
 /// Which passcodes a list shows. All that is set must hold.

@@ -1,8 +1,9 @@
 //! The trait that every store implements, and that one contract test holds it to.
 
 use crate::*;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, pending, ready};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use textgate_sms::{MessageId, MessageState, VsId};
 
@@ -170,6 +171,31 @@ pub trait Store: Send + Sync + 'static {
     /// Puts what was sealed anew in the place of what it was, where that is still there: what was changed or erased meanwhile
     /// stays so. Answers how many were put.
     fn reseal(&self, resealed: Vec<Resealed>) -> Answer<'_, usize>;
+    /// The number that this node holds among those that share the store: a part of the ids that it gives. 0 where it is alone.
+    fn node(&self) -> u8 {
+        0
+    }
+
+    /// Whether this node's messages are certainly still its own, so that it may send them: not after it could not tell the store
+    /// for so long that others may have taken them over. Asked for each message, so it only looks at a clock.
+    fn may_send(&self) -> bool {
+        true
+    }
+
+    /// What has happened that concerns this node. Pending for ever in a store that only one uses.
+    fn notice(&self) -> BoxFuture<'_, Notice> {
+        Box::pin(pending())
+    }
+
+    /// After [`Notice::Fenced`]: this node holds nothing any more of what it held before, and may send what it takes on from here.
+    fn begin_anew(&self) {}
+
+    /// Takes over at most so many unfinished messages of nodes that are gone, passcodes first. Those in state `accepted` are to be
+    /// sent, those `scheduled` wait.
+    fn adopt(&self, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let _ = limit;
+        Box::pin(ready(Ok(Vec::new())))
+    }
 
     /// Writes a complete copy to a new file while everything goes on.
     fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
@@ -188,4 +214,21 @@ pub struct CommitStats {
     pub took: Duration,
     /// How many operations shared it.
     pub operations: usize,
+}
+
+/// Hears what each commit cost.
+pub type Observer = Arc<dyn Fn(CommitStats) + Send + Sync>;
+
+/// What a node hears from a store that it shares with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// Another node changed the directory, or began or ended sessions, or may have while nothing could be heard: read them again.
+    DirectoryChanged,
+    /// A node is gone and has left something unfinished: [`adopt`](Store::adopt) it.
+    Adoptable,
+    /// This node was silent for so long that others have taken over its unfinished messages: let go of them all, then
+    /// [`begin_anew`](Store::begin_anew).
+    Fenced,
+    /// [`may_send`](Store::may_send) says yes again, after it said no.
+    MaySendAgain,
 }

@@ -65,7 +65,11 @@ pub(crate) enum Command {
     Modem(ModemArgs),
     /// Write a copy of the store, while the server runs or not
     Backup(Backup),
-    /// Check the configuration and the key file, and change nothing
+    /// Move an installation from the embedded store to PostgreSQL
+    Store(StoreArgs),
+    /// Bring the tables of a PostgreSQL store to this version, and do nothing else
+    Migrate,
+    /// Check the configuration, the key file and the database, and change nothing
     Check,
     /// Run a provider's side, for trial: an SMSC, an HTTP provider or a modem
     Simulate(Simulate),
@@ -462,6 +466,37 @@ pub(crate) enum PluginsCommand {
 pub(crate) struct Backup {
     /// A new file
     pub(crate) file: PathBuf,
+}
+
+/// `store`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+/// `store …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Copy the embedded store into a new PostgreSQL database, and compare both
+    #[command(after_long_help = "\
+Stop the server first. A copy that was interrupted goes on where it was. Nothing is changed in the embedded store; the key file
+belongs to both.
+
+Examples:
+  TEXTGATE_STORE=postgres://… textgate store copy /var/lib/textgate/textgate.db
+  textgate store copy textgate.db postgres://textgate@%2Frun%2Fpostgresql/textgate")]
+    Copy(StoreCopy),
+}
+
+/// `store copy`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreCopy {
+    /// The embedded store's file
+    pub(crate) from: PathBuf,
+    /// The database's URL [default: `store` of the configuration; better there where it has a password, as the process list shows
+    /// what stands here]
+    pub(crate) to: Option<Secret>,
 }
 
 /// `simulate`.

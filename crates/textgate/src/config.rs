@@ -1,8 +1,10 @@
 //! The configuration: a small TOML file, the environment over it, and defaults that work without either.
 
 mod console;
+mod store;
 
 pub(crate) use console::Console;
+pub(crate) use store::StoreAt;
 
 use crate::failure::Failure;
 use ipnet::IpNet;
@@ -22,6 +24,8 @@ const LARGEST_FILE: u64 = 1 << 20;
 pub(crate) struct Config {
     /// Where the store, the key file and the control socket are.
     pub(crate) data_dir: PathBuf,
+    /// Where the store is.
+    pub(crate) store: StoreAt,
     /// The key file; normally `key` in the data directory.
     pub(crate) key_file: PathBuf,
     /// Where the API listens.
@@ -167,11 +171,11 @@ impl Config {
 
     fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Failure> {
         let file: File = toml::from_str(text).map_err(|error| wrong_toml(name, text, &error))?;
-        check_store(environment("TEXTGATE_STORE").or(file.store).as_deref())?;
         let data_dir = environment("TEXTGATE_DATA_DIR")
             .map(PathBuf::from)
             .or(file.data_dir)
             .unwrap_or_else(|| usual_data_dir(environment));
+        let store = StoreAt::read(environment("TEXTGATE_STORE").or(file.store).as_deref(), &data_dir)?;
         let key_file = environment("TEXTGATE_KEY_FILE").map(PathBuf::from).or(file.key_file);
         let mut log = file.log;
         if let Some(format) = environment("TEXTGATE_LOG_FORMAT") {
@@ -211,6 +215,7 @@ impl Config {
         Ok(Self {
             key_file: key_file.unwrap_or_else(|| data_dir.join("key")),
             data_dir,
+            store,
             listen,
             metrics: file.http.metrics,
             public_url: public_url.as_deref().map(public).transpose()?,
@@ -233,11 +238,6 @@ impl Config {
     /// The socket by which commands reach the running server.
     pub(crate) fn control_socket(&self) -> PathBuf {
         self.data_dir.join("control.sock")
-    }
-
-    /// The embedded store.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data_dir.join("textgate.db")
     }
 }
 
@@ -310,17 +310,6 @@ pub(crate) fn wrong_toml(name: &str, text: &str, error: &toml::de::Error) -> Fai
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     Failure::configuration(format_args!("{name}, line {line}: {}", error.message()))
-}
-
-fn check_store(store: Option<&str>) -> Result<(), Failure> {
-    match store {
-        None | Some("sqlite") => Ok(()),
-        // The URL holds a password: it is not repeated.
-        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-            Err(Failure::configuration("store: this version has no PostgreSQL yet; set store = \"sqlite\""))
-        }
-        Some(_) => Err(Failure::configuration("store must be \"sqlite\" (or, later, a postgres:// URL)")),
-    }
 }
 
 /// Where the data is unless told otherwise: what systemd gives, or the user's own place (XDG Base Directory).
@@ -512,8 +501,12 @@ mod tests {
             let error = with("", &[(name, "nonsense")]).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
-        let error = parse("store = \"postgres://user:hunter2@host/db\"").unwrap_err().to_string();
-        assert!(error.contains("PostgreSQL") && !error.contains("hunter2"), "{error}");
+        for wrong in ["postgres://user:hunter2@host:port/db", "mysql://user:hunter2@host/db"] {
+            let error = parse(&format!("store = \"{wrong}\"")).unwrap_err().to_string();
+            assert!(error.contains("postgres://") && !error.contains("hunter2"), "{error}");
+        }
+        let right = parse("store = \"postgres://user:hunter2@host/db\"").unwrap();
+        assert!(!format!("{right:?}").contains("hunter2"));
         for wrong in ["sms.example.com", "ftp://a", "https://a/?q", "https://u@a", "https://"] {
             let error = with("", &[("TEXTGATE_HTTP_PUBLIC_URL", wrong)]).unwrap_err().to_string();
             assert!(error.contains("public_url"), "{error}");

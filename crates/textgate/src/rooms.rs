@@ -1,6 +1,6 @@
 //! The wiring: which store, which plugins, which bounds make up the engine.
 
-use crate::config::Config;
+use crate::config::{Config, StoreAt};
 use crate::failure::Failure;
 use crate::key_file;
 use std::fs::DirBuilder;
@@ -12,7 +12,10 @@ use textgate_gateway::{
     DeviceGuard, Environment, GenericHttpPlugin, ModemPlugin, NetworkGuard, PinNotes, Plugins, SmppPlugin,
     catalogue,
 };
-use textgate_store::{Sealer, SqliteOptions, SqliteStore, Store};
+use textgate_store::{
+    CommitStats, Database, Observer, PostgresOptions, PostgresStore, Sealer, SqliteOptions, SqliteStore,
+    Store, StoreError,
+};
 
 /// Starts the engine on the configured store.
 pub(crate) async fn start(config: &Config, limits: Limits) -> Result<Dispatch, Failure> {
@@ -27,9 +30,8 @@ pub(crate) async fn start_offline(config: &Config) -> Result<Dispatch, Failure> 
 /// Everything the engine is made of. Makes the data directory and the key file where there are none yet.
 async fn parts(config: &Config, limits: Limits) -> Result<Parts, Failure> {
     make_data_dir(&config.data_dir)?;
-    let sealer = key_file::sealer(&config.key_file, !config.database().exists())?;
     let metrics = Arc::new(Metrics::default());
-    let store = open_store(config, &metrics).await?;
+    let (store, sealer) = open_store(config, &metrics).await?;
     let environment = Environment {
         network: NetworkGuard::allowing(config.allow.iter().copied()),
         devices: DeviceGuard::allowing(config.devices.iter().cloned()),
@@ -64,18 +66,56 @@ pub(crate) fn plugins(config: &Config) -> Result<Plugins, Failure> {
     Ok(Plugins::new(plugins))
 }
 
-async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<Arc<dyn Store>, Failure> {
-    let (path, metrics) = (config.database(), Arc::clone(metrics));
-    let options = SqliteOptions {
-        observer: Arc::new(move |stats| metrics.on_commit(stats)),
-        ..SqliteOptions::default()
-    };
-    // Opening blocks: it may have to go through the log of a process that was killed.
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path, options)).await;
-    match opened.map_err(Failure::failed)? {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error) => Err(Failure::failed(error)),
+/// The store, and the key to it.
+async fn open_store(config: &Config, metrics: &Arc<Metrics>) -> Result<(Arc<dyn Store>, Sealer), Failure> {
+    let metrics = Arc::clone(metrics);
+    let observer: Observer = Arc::new(move |stats: CommitStats| metrics.on_commit(stats));
+    match &config.store {
+        StoreAt::Embedded(path) => {
+            let sealer = key_file::sealer(&config.key_file, !path.exists())?;
+            let path = path.clone();
+            let options = SqliteOptions { observer, ..SqliteOptions::default() };
+            Ok((opened(move || SqliteStore::open(path, options)).await?, sealer))
+        }
+        StoreAt::Postgres(database) => {
+            let store = open_postgres(config, Database::clone(database), observer).await?;
+            // Only a database without anything in it tells that no other node has the key.
+            let sealer = match store.is_new().await {
+                Ok(is_new) => key_file::sealer(&config.key_file, is_new),
+                Err(error) => Err(Failure::failed(error)),
+            };
+            match sealer {
+                Ok(sealer) => Ok((store, sealer)),
+                Err(failure) => {
+                    let _ = store.close().await;
+                    Err(failure)
+                }
+            }
+        }
     }
+}
+
+async fn open_postgres(
+    config: &Config,
+    database: Database,
+    observer: Observer,
+) -> Result<Arc<PostgresStore>, Failure> {
+    let options = PostgresOptions { observer, node: node_name(config), ..PostgresOptions::default() };
+    opened(move || PostgresStore::open(database, options)).await
+}
+
+/// What this node is known by: the same after a restart, and another's on every other machine or data directory.
+fn node_name(config: &Config) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), config.data_dir.display())
+}
+
+/// Opening blocks: it may have to go through the log of a process that was killed, or to wait for a database.
+async fn opened<S: Send + Sync + 'static>(
+    open: impl FnOnce() -> Result<S, StoreError> + Send + 'static,
+) -> Result<Arc<S>, Failure> {
+    let opened = tokio::task::spawn_blocking(open).await.map_err(Failure::failed)?;
+    opened.map(Arc::new).map_err(Failure::failed)
 }
 
 /// The data directory, for its owner only where it is new.

@@ -44,6 +44,13 @@ impl Sessions {
         }
     }
 
+    /// Adds a session of another node, unless it is known.
+    pub(crate) fn add_new(&self, record: SessionRecord) {
+        if !self.lock().contains_key(&record.id) {
+            self.add(record);
+        }
+    }
+
     /// Ends sessions that were last used, or began, before these times.
     pub(crate) fn expire(&self, seen_before_ms: i64, began_before_ms: i64) {
         self.lock().retain(|_, live| {

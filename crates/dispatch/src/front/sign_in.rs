@@ -8,6 +8,7 @@ use crate::dispatch::Dispatch;
 use crate::engine::Engine;
 use crate::people::*;
 use crate::words::DirectoryError;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
@@ -250,6 +251,26 @@ impl Engine {
     pub(crate) async fn load_sessions(&self) -> Result<(), StoreError> {
         for record in self.store.sessions().await? {
             self.accounts.sessions.add(record);
+        }
+        Ok(())
+    }
+
+    /// Sessions that began or ended at other nodes.
+    pub(crate) async fn reread_sessions(&self) -> Result<(), StoreError> {
+        let before: Vec<SessionId> = self.accounts.sessions.lock().keys().copied().collect();
+        let there = self.store.sessions().await?;
+        let ids: HashSet<SessionId> = there.iter().map(|record| record.id).collect();
+        {
+            let mut all = self.accounts.sessions.lock();
+            // One that began here meanwhile is not among those.
+            for ended in before.iter().filter(|id| !ids.contains(id)) {
+                all.remove(ended);
+            }
+        }
+        for record in there {
+            if !before.contains(&record.id) {
+                self.accounts.sessions.add_new(record);
+            }
         }
         Ok(())
     }

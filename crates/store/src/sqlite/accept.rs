@@ -4,7 +4,7 @@ use super::command::Failure;
 use super::passcodes;
 use super::periods::IDEMPOTENCY;
 use super::session::Session;
-use super::standing::payers_stored;
+use crate::standing::payers_stored;
 use crate::{Accepted, Idempotency, NewMessage, PasscodeStep, StoreError};
 use rusqlite::{OptionalExtension, params};
 use textgate_sms::{Kind, MessageId, MessageState};
@@ -25,7 +25,7 @@ pub(super) fn accept(session: &mut Session<'_>, messages: &[NewMessage]) -> Resu
 
 fn accept_one(session: &mut Session<'_>, message: &NewMessage) -> Result<Accepted, Failure> {
     let accepted_ms = message.id.accepted_ms();
-    session.told(accepted_ms);
+    session.told_ms = accepted_ms;
     if let Some(key) = &message.idempotency
         && let Some(before) = find_before(session, key, accepted_ms)?
     {

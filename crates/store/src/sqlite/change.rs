@@ -1,11 +1,12 @@
 //! Changes of the directory, checked against what is there and written with a sentence for the audit log.
 
 use super::command::Failure;
-use super::entries::{number, role_code, role_of};
+use super::entries::number;
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
 use super::{audit, guard};
+use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
 };
@@ -22,7 +23,7 @@ pub(super) struct Changes {
 
 /// Makes all changes or none.
 pub(super) fn change(session: &mut Session<'_>, changes: &Changes) -> Result<(), Failure> {
-    session.told(changes.at_ms);
+    session.told_ms = changes.at_ms;
     session.in_savepoint(|session| {
         let connection = session.connection;
         for change in &changes.changes {
@@ -79,35 +80,26 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
             None => return conflict(format!("there is no user {id}: it was removed, or never made")),
         },
         Change::PutOtpSettings { vs, settings } => {
-            let of = called(&virtual_server(connection, *vs)?.1);
-            Made::new(*vs, otp::put_settings(connection, *vs, &of, settings)?)
+            let (_, name) = virtual_server(connection, *vs)?;
+            Made::new(*vs, otp::put_settings(connection, *vs, &name, settings)?)
         }
         Change::PutOtpTemplate(template) => {
-            let of = called(&virtual_server(connection, template.vs)?.1);
-            Made::new(template.vs, otp::put_template(connection, &of, template)?)
+            let (_, name) = virtual_server(connection, template.vs)?;
+            Made::new(template.vs, otp::put_template(connection, &name, template)?)
         }
         Change::RemoveOtpTemplate { vs, purpose, locale } => {
-            let of = called(&virtual_server(connection, *vs)?.1);
-            Made::new(*vs, otp::remove_template(connection, *vs, &of, purpose, locale)?)
+            let (_, name) = virtual_server(connection, *vs)?;
+            Made::new(*vs, otp::remove_template(connection, *vs, &name, purpose, locale)?)
         }
         Change::PutGuardRules { vs, rules, difference } => {
             let (_, name) = virtual_server(connection, *vs)?;
             guard::put_rules(connection, *vs, rules.as_ref())?;
-            let verb = if rules.is_some() { "put" } else { "removed" };
-            Made::new(
-                *vs,
-                (format!("{verb} the fraud guard's rules of {}", called(&name)), difference.clone()),
-            )
+            Made::new(*vs, (changes::guard_rules_were_put(&name, rules.is_some()), difference.clone()))
         }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
         }
     })
-}
-
-/// What a change of a few values shows.
-fn from_to(before: Value, after: Value) -> Difference {
-    Difference { before, after }
 }
 
 fn conflict<T>(message: String) -> Result<T, Failure> {
@@ -131,11 +123,6 @@ fn virtual_server(connection: &Connection, id: VsId) -> Result<(Option<u32>, Str
         Some(found) => Ok(found),
         None => conflict(format!("there is no virtual server {id}: it was removed, or never made")),
     }
-}
-
-/// The name as a person knows it.
-fn called(name: &str) -> String {
-    if name.is_empty() { "the root".to_owned() } else { format!("virtual server \"{name}\"") }
 }
 
 fn check_name(connection: &Connection, parent: u32, name: &str, but: VsId) -> Result<(), Failure> {
@@ -219,42 +206,18 @@ fn put_settings(
     gateways: &[NewGateway],
 ) -> Result<String, Failure> {
     let (_, vs_name) = virtual_server(connection, vs)?;
-    let mut next = number(connection, "next_gateway")?;
     let before: Vec<(u32, String)> = connection
         .prepare_cached("SELECT id, name FROM gateway WHERE vs = ?1")?
         .query_map([vs.0], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
+    let next = changes::gateways(&before, number(connection, "next_gateway")?, gateways).or_else(conflict)?;
     connection.prepare_cached("DELETE FROM gateway WHERE vs = ?1")?.execute([vs.0])?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO gateway (id, vs, position, name, plugin, settings) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let first_new = next;
     for (position, gateway) in (0u32..).zip(gateways) {
-        let name = &gateway.name;
-        if gateways.iter().take(position as usize).any(|other| other.name == *name) {
-            return conflict(format!("two gateways are called \"{name}\": give each a name of its own"));
-        }
-        let is_right = match before.iter().find(|(_, old)| old == name) {
-            Some((id, _)) => *id == gateway.id.0,
-            None => {
-                i64::from(gateway.id.0) >= first_new
-                    && !gateways.iter().take(position as usize).any(|other| other.id == gateway.id)
-            }
-        };
-        if !is_right {
-            return conflict(format!(
-                "the number of gateway \"{name}\" belongs to another gateway: try again"
-            ));
-        }
-        insert.execute(params![
-            gateway.id.0,
-            vs.0,
-            position,
-            name,
-            gateway.plugin,
-            gateway.sealed_settings
-        ])?;
-        next = next.max(i64::from(gateway.id.0) + 1);
+        let NewGateway { id, name, plugin, sealed_settings } = gateway;
+        insert.execute(params![id.0, vs.0, position, name, plugin, sealed_settings])?;
     }
     set_number(connection, "next_gateway", next)?;
     connection.prepare_cached("INSERT OR REPLACE INTO sms_settings VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
@@ -266,10 +229,7 @@ fn put_settings(
             settings.more.to_string(),
         ],
     )?;
-    let mode = if settings.is_custom { "Custom" } else { "Default" };
-    let names: Vec<&str> = gateways.iter().map(|gateway| gateway.name.as_str()).collect();
-    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    Ok(format!("put the SMS settings of {}: mode {mode}, gateways {names}", called(&vs_name)))
+    Ok(changes::settings_were_put(&vs_name, settings, gateways))
 }
 
 fn put_api_key(
@@ -330,10 +290,6 @@ fn api_key(connection: &Connection, vs: VsId, name: &str) -> rusqlite::Result<Op
         .optional()
 }
 
-fn shown_key(role: Role, rate: Option<u32>) -> Value {
-    json!({"role": role, "rate": rate, "secret": "set"})
-}
-
 fn remove_api_key(connection: &Connection, vs: VsId, name: &str) -> Result<(String, Difference), Failure> {
     let (_, vs_name) = virtual_server(connection, vs)?;
     let Some(before) = api_key(connection, vs, name)? else {
@@ -357,19 +313,7 @@ fn allocate(
         .query_row([vs.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?
         .unwrap_or((0, 0));
-    let after = match allocation {
-        Allocation::Total(total) => i64::try_from(total).ok(),
-        Allocation::Add(change) => before.checked_add(change),
-    };
-    let Some(after) = after else {
-        return conflict("that is more credits than can be counted".to_owned());
-    };
-    if after < used {
-        return conflict(format!(
-            "{} has used {used} of its {before} credits, so no fewer than {used} can stay allocated",
-            called(&vs_name)
-        ));
-    }
+    let after = changes::allocated(&vs_name, before, used, allocation).or_else(conflict)?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO credits VALUES (?1, ?2, ?3)")?
         .execute(params![vs.0, after, used])?;

@@ -1,8 +1,8 @@
 //! One operation on its way through the writer: what it does, and who hears of it.
 
-use super::queue::Waiting;
 use super::session::Session;
 use crate::StoreError;
+use crate::queue::{Queued, Waiting};
 use tokio::sync::oneshot;
 
 /// Why an operation was not applied.
@@ -32,6 +32,15 @@ pub(super) trait Command: Send {
     fn refuse(&mut self, error: StoreError);
     /// Tells its caller what `apply` found, or what it was refused with. A caller who went away is none.
     fn answer(self: Box<Self>);
+}
+
+/// What waits for the writer.
+pub(super) type Queue = crate::queue::Queue<Box<dyn Command>>;
+
+impl Queued for Box<dyn Command> {
+    fn weight(&self) -> usize {
+        (**self).weight()
+    }
 }
 
 /// A function that applies an operation.

@@ -2,32 +2,17 @@
 
 use super::session::Session;
 use crate::ReceiptRecord;
+use crate::rules::{EarlyReceipt, MOST_EARLY, candidates, kept_error};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use textgate_sms::{GatewayId, PhoneNumber, ReceiptState};
-
-/// How long they are kept (ms): as long as a full disk may hold up the record they wait for.
-pub(super) const KEPT_MS: i64 = 24 * 3_600_000;
-/// How many are kept at most; beyond it the oldest go. A provider that floods with receipts for unknown messages gains nothing.
-const MOST: usize = 100_000;
-/// How many ids of one receipt are looked at.
-const MOST_CANDIDATES: usize = 8;
-/// Longest id or error code that is kept, in octets: providers' ids have at most 64 (SMPP 3.4 §5.3.2.12), or are UUIDs.
-const LONGEST_ID: usize = 255;
 
 /// Hashes of the ids that early receipts wait for, so that recording asks the disk only where one is likely.
 #[derive(Default)]
 pub(super) struct Early {
     hashes: Option<HashMap<u64, u32>>,
     count: usize,
-}
-
-/// An early receipt, and how likely it means the id it was found by (0 is the likeliest).
-pub(super) struct EarlyReceipt {
-    id: i64,
-    pub(super) rank: usize,
-    pub(super) receipt: ReceiptRecord,
 }
 
 fn hash(gateway: GatewayId, candidate: &str) -> u64 {
@@ -64,25 +49,11 @@ impl Early {
     }
 }
 
-/// Whether receipts can come under this id.
-pub(super) fn is_id(id: &str) -> bool {
-    (1..=LONGEST_ID).contains(&id.len())
-}
-
-/// The ids that a receipt may mean, with how likely each is (0 is the likeliest).
-pub(super) fn candidates(receipt: &ReceiptRecord) -> impl Iterator<Item = (usize, &str)> {
-    let candidates = receipt.candidates.iter().take(MOST_CANDIDATES).enumerate();
-    candidates.map(|(rank, id)| (rank, &**id)).filter(|(_, id)| is_id(id))
-}
-
 /// Keeps a receipt that matches nothing yet.
 pub(super) fn keep(session: &mut Session<'_>, receipt: &ReceiptRecord) -> rusqlite::Result<()> {
-    if candidates(receipt).next().is_none() {
-        return Ok(());
-    }
     let connection = session.connection;
     session.early.hashes(connection)?;
-    if session.early.count >= MOST {
+    if session.early.count >= MOST_EARLY {
         let oldest = connection.query_row("SELECT min(id) FROM early_receipt", [], |row| row.get(0))?;
         remove(session, oldest)?;
     }
@@ -95,7 +66,7 @@ pub(super) fn keep(session: &mut Session<'_>, receipt: &ReceiptRecord) -> rusqli
             receipt.gateway.0,
             receipt.number.map(|number| number.as_u64() as i64),
             receipt.state.code(),
-            receipt.error.as_deref().map(|error| &error[..error.floor_char_boundary(LONGEST_ID)]),
+            receipt.error.as_deref().map(kept_error),
         ])?;
     let id = connection.last_insert_rowid();
     session.early.count += 1;

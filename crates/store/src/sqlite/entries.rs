@@ -1,9 +1,9 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
 use super::{guard, users};
+use crate::changes::role_of;
 use crate::{
-    ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, Role, SmsSettings,
-    VirtualServer,
+    ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{GatewayId, VsId};
@@ -90,21 +90,6 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
             },
         )?,
     })
-}
-
-const ROLE_FULL: u8 = 0;
-
-/// The number a role is stored as.
-pub(super) fn role_code(role: Role) -> u8 {
-    match role {
-        Role::Full => ROLE_FULL,
-        Role::Send => 1,
-    }
-}
-
-/// The role of a stored number.
-pub(super) fn role_of(code: u8) -> Role {
-    if code == ROLE_FULL { Role::Full } else { Role::Send }
 }
 
 /// One of the counters.

@@ -15,7 +15,7 @@ const WAL_ROOM: usize = 8 << 20;
 const WAL_LIMIT: u32 = 64 << 20;
 
 /// The right to use the files: held by one process, and given up when it ends in whatever way.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 

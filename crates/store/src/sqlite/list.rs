@@ -1,8 +1,8 @@
 //! Reading messages: one, and what a restart needs.
 
-use super::standing::payers_from_stored;
 use crate::StoredMessage;
 use crate::events::TimeLine;
+use crate::standing::payers_from_stored;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{Kind, MessageId, MessageState, PhoneNumber, VsId};
 

@@ -2,11 +2,10 @@
 //!
 //! Every operation that writes is queued when it is called; the writer takes all that waits into one transaction, commits it with a
 //! full sync (WAL, `synchronous = FULL`), and answers them all. Whoever waits for an answer (accept, cancel, release, change) starts a
-//! commit at once; outcomes and receipts linger up to [5 ms](queue::LINGER) to ride along with the next one.
+//! commit at once; outcomes and receipts linger up to [5 ms](crate::queue::LINGER) to ride along with the next one.
 
 mod accept;
 mod audit;
-mod awaiting;
 mod backup;
 mod change;
 mod checkpoint;
@@ -15,6 +14,7 @@ mod early;
 mod entries;
 mod figures;
 mod files;
+mod ground;
 mod guard;
 mod list;
 mod otp;
@@ -22,23 +22,20 @@ mod page;
 mod passcodes;
 mod periods;
 mod purse;
-mod queue;
 mod readers;
-mod receipts;
 mod record;
 mod retention;
 mod schema;
 mod sealed;
 mod session;
 mod sign_ins;
-mod standing;
 mod users;
 mod writer;
 
+use crate::queue::{Urgency, Waiting};
 use crate::*;
-use command::{Task, Work};
+use command::{Queue, Task, Work};
 use futures_util::future::ready;
-use queue::{Queue, Urgency, Waiting};
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -48,9 +45,6 @@ use std::thread::JoinHandle;
 use textgate_sms::{MessageId, MessageState, VsId};
 use tokio::sync::oneshot;
 use writer::{Health, Writer};
-
-/// Hears what each commit cost.
-pub type Observer = Arc<dyn Fn(CommitStats) + Send + Sync>;
 
 /// How a [`SqliteStore`] is opened.
 #[derive(Clone)]
@@ -180,6 +174,15 @@ impl SqliteStore {
     }
 }
 
+/// The store in this file, locked for whoever holds the first, and a connection that reads it. None is made where there is none.
+pub(crate) fn locked(path: &Path) -> Result<(files::Lock, Connection), StoreError> {
+    if !path.exists() {
+        let (path, reason) = (path.display().to_string(), "there is no such file".to_owned());
+        return Err(StoreError::CannotOpen { path, reason });
+    }
+    Ok((files::prepare(path)?, files::reading(path)?))
+}
+
 /// The writer thread, from its first statement to its last.
 fn write(
     surroundings: writer::Surroundings,
@@ -226,12 +229,12 @@ impl Store for SqliteStore {
 
     fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
         let weight = finished.len();
-        self.keep(finished, weight, |session, input| record::record(session, input))
+        self.keep(finished, weight, |session, input| Ok(rules::record(session, input)?))
     }
 
     fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
         let weight = receipts.len();
-        self.keep(receipts, weight, |session, input| receipts::record_receipts(session, input))
+        self.keep(receipts, weight, |session, input| Ok(rules::record_receipts(session, input)?))
     }
 
     fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
@@ -240,7 +243,7 @@ impl Store for SqliteStore {
     }
 
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
-        self.now(record::Cancel { vs, id, at_ms }, record::cancel)
+        self.now(rules::Cancel { vs, id, at_ms }, |session, input| Ok(rules::cancel(session, input)?))
     }
 
     fn check_passcode(&self, check: PasscodeCheck) -> Answer<'_, Option<PasscodeChecked>> {
@@ -410,7 +413,7 @@ impl Store for SqliteStore {
             let find =
                 move |connection: &Connection| retention::with_text(connection, finished_before_ms, limit);
             let with_text = self.read(find).await?;
-            self.in_chunks(with_text, |session, input| retention::erase(session, input)).await
+            self.in_chunks(with_text, |session, input| Ok(rules::erase(session, input)?)).await
         })
     }
 

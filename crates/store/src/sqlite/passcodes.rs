@@ -2,24 +2,16 @@
 
 use super::command::Failure;
 use super::session::Session;
-use super::standing::Standing;
+use crate::passcode::{
+    MOST_EXPIRED, MOST_PASSCODES, MOST_PASSCODES_LOOKED_AT, PASSCODES_KEPT_MS, messages_from_stored,
+    messages_stored,
+};
 use crate::{
-    Again, Event, NewMessage, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter,
-    PasscodePage, PasscodeRecord,
+    NewMessage, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,
+    PasscodeRecord, rules,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use smallvec::SmallVec;
-use subtle::ConstantTimeEq;
 use textgate_sms::{MessageId, PasscodeState, PhoneNumber, VsId};
-
-/// How long passcodes are kept after they were made: a week tells whoever is asked about one what became of it.
-const KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
-/// How many of each are ended and deleted in one transaction: a few milliseconds, so that an accept is not held up.
-const CHUNK: usize = 500;
-/// Most passcodes on one page.
-const MOST: usize = 1_000;
-/// Entries looked at for one page. A filter that fits fewer gets a short page, and goes on from `next`.
-const MOST_LOOKED_AT: usize = 20_000;
 
 const COLUMNS: &str = "id, vs, number, purpose, state, attempts, attempts_most, resends, resend_after_ms, is_watch_used, \
                        expires_ms, changed_ms, seed, messages, recipe";
@@ -83,17 +75,10 @@ pub(super) fn to_go_again(
 pub(super) fn note_again(
     session: &mut Session<'_>,
     message: &NewMessage,
-    passcode: PasscodeRecord,
+    mut passcode: PasscodeRecord,
     again: &PasscodeAgain,
 ) -> rusqlite::Result<()> {
-    let mut messages = passcode.messages;
-    messages.push(message.id);
-    let (resends, resend_after_ms, is_watch_used) = match again.by {
-        Again::Request { resend_after_ms } => {
-            (passcode.resends.saturating_add(1), resend_after_ms, passcode.is_watch_used)
-        }
-        Again::Watch => (passcode.resends, passcode.resend_after_ms, true),
-    };
+    passcode.carried_again(message.id, again);
     session
         .connection
         .prepare_cached(
@@ -101,21 +86,12 @@ pub(super) fn note_again(
         )?
         .execute(params![
             passcode.id.as_u64() as i64,
-            resends,
-            resend_after_ms,
-            is_watch_used,
-            stored(&messages)
+            passcode.resends,
+            passcode.resend_after_ms,
+            passcode.is_watch_used,
+            messages_stored(&passcode.messages)
         ])?;
-    let before = again.before.as_ref().map(|(id, reason)| (*id, reason));
-    for (id, reason) in before.into_iter().chain([(message.id, &again.reason)]) {
-        // One that was pruned meanwhile has no time line.
-        if let Some(mut standing) = Standing::load(session, id)? {
-            let to = standing.state;
-            standing.push(&Event::State { at_ms: again.at_ms, to, reason: reason.to_string().into() });
-            standing.save(session)?;
-        }
-    }
-    Ok(())
+    rules::note_again(session, message.id, again)
 }
 
 // === by itself ===
@@ -125,38 +101,22 @@ pub(super) fn check(
     session: &mut Session<'_>,
     check: &PasscodeCheck,
 ) -> Result<Option<PasscodeChecked>, Failure> {
-    session.told(check.at_ms);
-    let Some(passcode) = one(session.connection, check.vs, check.id)? else { return Ok(None) };
-    let state = passcode.state_at(check.at_ms);
-    let answer = |state, is_now, attempts_left| Ok(Some(PasscodeChecked { state, is_now, attempts_left }));
-    if state != PasscodeState::Pending {
-        let is_now = state != passcode.state;
-        if is_now {
-            end(session.connection, passcode.id, state, passcode.attempts, check.at_ms)?;
-        }
-        return answer(state, is_now, passcode.attempts_left());
-    }
-    let attempts = passcode.attempts.saturating_add(1);
-    let attempts_left = passcode.attempts_most.saturating_sub(attempts);
+    session.told_ms = check.at_ms;
+    let Some(mut passcode) = one(session.connection, check.vs, check.id)? else { return Ok(None) };
     let digest: Option<[u8; 32]> = session
         .connection
         .prepare_cached("SELECT digest FROM passcode WHERE id = ?1")?
         .query_row([passcode.id.as_u64() as i64], |row| row.get(0))?;
-    let is_right = digest.is_some_and(|digest| bool::from(digest.ct_eq(&check.digest)));
-    let state = match is_right {
-        // One that had none left before is not pending.
-        true => PasscodeState::Approved,
-        false if attempts_left == 0 => PasscodeState::TooManyAttempts,
-        false => {
-            session
-                .connection
-                .prepare_cached("UPDATE passcode SET attempts = ?2 WHERE id = ?1")?
-                .execute(params![passcode.id.as_u64() as i64, attempts])?;
-            return answer(PasscodeState::Pending, false, attempts_left);
-        }
-    };
-    end(session.connection, passcode.id, state, attempts, check.at_ms)?;
-    answer(state, true, attempts_left)
+    let (answer, is_changed) = passcode.check(digest.as_ref(), check);
+    if answer.is_now {
+        end(session.connection, &passcode)?;
+    } else if is_changed {
+        session
+            .connection
+            .prepare_cached("UPDATE passcode SET attempts = ?2 WHERE id = ?1")?
+            .execute(params![passcode.id.as_u64() as i64, passcode.attempts])?;
+    }
+    Ok(Some(answer))
 }
 
 /// Cancels a passcode that is pending.
@@ -164,37 +124,31 @@ pub(super) fn cancel(
     session: &mut Session<'_>,
     (vs, id, at_ms): &(VsId, MessageId, i64),
 ) -> Result<Option<(PasscodeRecord, bool)>, Failure> {
-    session.told(*at_ms);
+    session.told_ms = *at_ms;
     let Some(mut passcode) = one(session.connection, *vs, *id)? else { return Ok(None) };
-    let is_changed = passcode.state_at(*at_ms) == PasscodeState::Pending;
+    let is_changed = passcode.cancel(*at_ms);
     if is_changed {
-        passcode.state = PasscodeState::Cancelled;
-        end(session.connection, *id, passcode.state, passcode.attempts, *at_ms)?;
+        end(session.connection, &passcode)?;
     }
     Ok(Some((passcode, is_changed)))
 }
 
-/// Makes a passcode final, and erases what its code could be known by.
-fn end(
-    connection: &Connection,
-    id: MessageId,
-    state: PasscodeState,
-    attempts: u8,
-    at_ms: i64,
-) -> rusqlite::Result<()> {
+/// Writes a passcode that is final, and erases what its code could be known by.
+fn end(connection: &Connection, passcode: &PasscodeRecord) -> rusqlite::Result<()> {
+    let PasscodeRecord { id, state, attempts, changed_ms, .. } = passcode;
     connection
         .prepare_cached(
             "UPDATE passcode SET state = ?2, attempts = ?3, changed_ms = ?4, resend_after_ms = NULL, seed = NULL,
              digest = NULL WHERE id = ?1",
         )?
-        .execute(params![id.as_u64() as i64, state.code(), attempts, at_ms])
+        .execute(params![id.as_u64() as i64, state.code(), attempts, changed_ms])
         .map(drop)
 }
 
 /// Ends at most so many whose time is over, and deletes as many that are older than they are kept. Answers how many.
 pub(super) fn expire(session: &mut Session<'_>, (now_ms, limit): &(i64, usize)) -> Result<usize, Failure> {
-    session.told(*now_ms);
-    let limit = i64::try_from((*limit).min(CHUNK)).unwrap_or(0);
+    session.told_ms = *now_ms;
+    let limit = i64::try_from((*limit).min(MOST_EXPIRED)).unwrap_or(0);
     let mut done = session
         .connection
         .prepare_cached(
@@ -203,7 +157,7 @@ pub(super) fn expire(session: &mut Session<'_>, (now_ms, limit): &(i64, usize)) 
              ORDER BY expires_ms LIMIT ?2)",
         )?
         .execute(params![now_ms, limit, PasscodeState::Expired.code()])?;
-    let first = MessageId::first_at(now_ms - KEPT_MS).as_u64() as i64;
+    let first = MessageId::first_at(now_ms - PASSCODES_KEPT_MS).as_u64() as i64;
     done += session
         .connection
         .prepare_cached(
@@ -240,7 +194,7 @@ pub(super) fn page(
     before: Option<MessageId>,
     limit: usize,
 ) -> rusqlite::Result<PasscodePage> {
-    let limit = limit.clamp(1, MOST);
+    let limit = limit.clamp(1, MOST_PASSCODES);
     let before = before.map_or(i64::MAX, |id| id.as_u64() as i64);
     let mut entries = connection.prepare_cached(BY_VS)?;
     let mut rows = entries.query(params![vs.0, before])?;
@@ -248,7 +202,7 @@ pub(super) fn page(
     let mut last = None;
     let mut looked_at = 0;
     while let Some(entry) = rows.next()? {
-        if page.passcodes.len() >= limit || looked_at >= MOST_LOOKED_AT {
+        if page.passcodes.len() >= limit || looked_at >= MOST_PASSCODES_LOOKED_AT {
             page.next = last;
             break;
         }
@@ -304,15 +258,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<PasscodeRecord> {
         expires_ms: row.get(10)?,
         changed_ms: row.get(11)?,
         seed: row.get(12)?,
-        messages: from_stored(row.get_ref(13)?.as_blob()?),
+        messages: messages_from_stored(row.get_ref(13)?.as_blob()?),
         recipe: row.get::<_, String>(14)?.into(),
     })
-}
-
-fn stored(messages: &[MessageId]) -> Vec<u8> {
-    messages.iter().flat_map(|id| (id.as_u64() as i64).to_le_bytes()).collect()
-}
-
-fn from_stored(octets: &[u8]) -> SmallVec<[MessageId; 2]> {
-    octets.as_chunks().0.iter().map(|eight| MessageId::from_u64(i64::from_le_bytes(*eight) as u64)).collect()
 }

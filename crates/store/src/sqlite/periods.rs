@@ -57,6 +57,11 @@ impl Periods {
         self.present.clone().into_iter()
     }
 
+    /// The one so many before the newest.
+    pub(super) fn nth(&self, n: usize) -> Option<i64> {
+        self.present.get(n).copied()
+    }
+
     /// The first period that is still of use at `now_ms`.
     pub(super) fn first_of_use(&self, now_ms: i64) -> i64 {
         (now_ms - self.table.kept_ms).div_euclid(self.table.length_ms)

@@ -4,7 +4,7 @@ use super::command::Failure;
 use super::early;
 use super::figures;
 use super::session::Session;
-use super::standing::Standing;
+use crate::rules::EARLY_KEPT_MS;
 use rusqlite::{Connection, params};
 use textgate_sms::MessageId;
 
@@ -48,20 +48,6 @@ pub(super) fn delete(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usi
     Ok(gone)
 }
 
-/// Erases the texts of these messages if they are finished. Answers how many.
-pub(super) fn erase(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usize, Failure> {
-    let mut erased = 0;
-    for id in ids {
-        let found = Standing::load(session, *id)?;
-        let Some(mut standing) = found.filter(|found| !found.state.is_unfinished()) else { continue };
-        if standing.erase_text() {
-            standing.save(session)?;
-            erased += 1;
-        }
-    }
-    Ok(erased)
-}
-
 /// Deletes at most a chunk each of receipt ids, idempotency keys, early receipts and figures past their time, and of inbound messages
 /// older than this. Answers how many; with 0 there is nothing left.
 pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize, Failure> {
@@ -70,7 +56,7 @@ pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize
     let mut gone = session.receipt_periods.expire(connection, now_ms, CHUNK)?;
     gone += session.key_periods.expire(connection, now_ms, CHUNK)?;
     gone += figures::expire(connection, now_ms, CHUNK)?;
-    gone += early::expire(session, now_ms - early::KEPT_MS, CHUNK)?;
+    gone += early::expire(session, now_ms - EARLY_KEPT_MS, CHUNK)?;
     gone += connection
         .prepare_cached(
             "DELETE FROM inbound WHERE id IN

@@ -142,11 +142,6 @@ impl<'c> Session<'c> {
             }
         }
     }
-
-    /// Takes note of the time an operation names.
-    pub(super) fn told(&mut self, at_ms: i64) {
-        self.told_ms = at_ms;
-    }
 }
 
 #[cfg(test)]

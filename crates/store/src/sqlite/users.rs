@@ -2,9 +2,9 @@
 
 use super::command::Failure;
 use super::entries::number;
+use crate::changes::{difference, ends_sessions};
 use crate::{Difference, External, Invitation, NewUser, StoreError, UserRecord, UserRole};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::{Map, Value, json};
 use textgate_sms::VsId;
 
 const COLUMNS: &str =
@@ -90,9 +90,7 @@ pub(super) fn put(
     if is_taken {
         return conflict(format!("the name \"{}\" is taken: choose another", user.name));
     }
-    let ends_sessions = before.as_ref().is_some_and(|before| {
-        (before.vs, before.role, &before.password) != (user.vs, user.role, &user.password)
-    });
+    let ends_sessions = before.as_ref().is_some_and(|before| ends_sessions(before, user));
     let generation = before.as_ref().map_or(0, |before| before.generation + u32::from(ends_sessions));
     if ends_sessions {
         connection.prepare_cached("DELETE FROM session WHERE user = ?1")?.execute([user.id])?;
@@ -134,43 +132,4 @@ pub(super) fn remove(connection: &Connection, user: &UserRecord) -> Result<(Stri
     connection.prepare_cached("DELETE FROM session WHERE user = ?1")?.execute([user.id])?;
     connection.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([user.id])?;
     Ok((format!("removed user \"{}\"", user.name), difference(Some(user), None)))
-}
-
-/// What is other than before, without secrets.
-fn difference(before: Option<&UserRecord>, after: Option<&NewUser>) -> Difference {
-    let before_all = before.cloned().map(NewUser::from);
-    let (mut from, mut to) = (Map::new(), Map::new());
-    let both = (before_all.as_ref(), after);
-    let mut add = |name: &str, read: &dyn Fn(&NewUser) -> Value, is_changed: bool| {
-        let (old, new) = (both.0.map(read), both.1.map(read));
-        let hidden = is_changed && old == new && old.is_some();
-        if old == new && !hidden {
-            return;
-        }
-        if let Some(old) = old {
-            from.insert(name.to_owned(), old);
-        }
-        if let Some(new) = new {
-            to.insert(name.to_owned(), if hidden { json!("changed") } else { new });
-        }
-    };
-    let set = |is_set: bool| json!(if is_set { "set" } else { "not set" });
-    let other =
-        |differs: fn(&NewUser, &NewUser) -> bool| both.0.zip(both.1).is_some_and(|(a, b)| differs(a, b));
-    add("name", &|user| json!(user.name), false);
-    add("virtual_server", &|user| json!(user.vs.0), false);
-    add("role", &|user| json!(user.role.name()), false);
-    add("password", &|user| set(user.password.is_some()), other(|a, b| a.password != b.password));
-    add(
-        "second_factor",
-        &|user| set(user.sealed_totp.is_some()),
-        other(|a, b| a.sealed_totp != b.sealed_totp),
-    );
-    add("recovery_codes", &|user| json!(user.recovery.len()), other(|a, b| a.recovery != b.recovery));
-    add("invitation", &|user| set(user.invitation.is_some()), other(|a, b| a.invitation != b.invitation));
-    add("issuer", &|user| json!(user.external.as_ref().map(|it| &it.issuer)), false);
-    add("subject", &|user| json!(user.external.as_ref().map(|it| &it.subject)), false);
-    let value =
-        |map: Map<String, Value>, is_there: bool| if is_there { Value::Object(map) } else { Value::Null };
-    Difference { before: value(from, before.is_some()), after: value(to, after.is_some()) }
 }

@@ -1,11 +1,11 @@
 //! The one thread that writes: takes all that waits, commits it with one sync, and answers.
 
+use super::accept;
 use super::checkpoint::Checkpoints;
-use super::command::Command;
-use super::queue::{Next, Queue};
+use super::command::{Command, Queue};
 use super::session::Session;
-use super::{Observer, accept};
-use crate::{CommitStats, StoreError};
+use crate::queue::Next;
+use crate::{CommitStats, Observer, StoreError};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -189,7 +189,7 @@ impl<'c> Writer<'c> {
         let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
         let gives_up_at =
             gives_up_at.or_else(|| self.surroundings.queue.is_closing().then(|| now + CLOSE_PATIENCE));
-        let failure = StoreError::Unavailable(error.to_string());
+        let failure = StoreError::Unavailable(format!("{error}; free some space or check the disk"));
         if self.fault.is_none() {
             tracing::error!(%error, "the store cannot write; it tries again");
         }

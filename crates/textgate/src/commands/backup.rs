@@ -2,7 +2,7 @@
 
 use crate::cli::Backup;
 use crate::client::{self, Ask, Client};
-use crate::config::Config;
+use crate::config::{Config, StoreAt};
 use crate::failure::{Done, Failure};
 use crate::output::Output;
 use crate::rooms;
@@ -11,6 +11,15 @@ use serde_json::json;
 use std::io::{self, Write};
 
 pub(super) async fn run(config: &Config, args: &Backup, output: &mut Output) -> Done {
+    let StoreAt::Embedded(database) = &config.store else {
+        return Err(Failure::failed(format_args!(
+            "the store is the database {}, which is backed up by its own means: `pg_dump --schema=textgate` for a copy of one \
+             moment, or base backups with archived WAL to come back to any moment (docs/operations.md); keep the key file {} \
+             with it",
+            config.store,
+            config.key_file.display()
+        )));
+    };
     // The server's folder is not the caller's.
     let file = std::path::absolute(&args.file).map_err(Failure::usage)?;
     let Some(path) = file.to_str() else {
@@ -24,7 +33,7 @@ pub(super) async fn run(config: &Config, args: &Backup, output: &mut Output) -> 
         let body = json!({"path": path});
         let ask = Ask { body: Some(&body), is_long: true, ..Ask::default() };
         client.ask(Method::POST, "/control/backup", ask).await?;
-    } else if config.database().exists() {
+    } else if database.exists() {
         let dispatch = rooms::start_offline(config).await?;
         let written = dispatch.backup(file.clone()).await;
         dispatch.shutdown().await;

@@ -1,11 +1,12 @@
 //! `textgate check`: whether the configuration and the key file are right. Changes nothing.
 
 use crate::client;
-use crate::config::{Config, Console, LogFormat};
-use crate::failure::Done;
+use crate::config::{Config, Console, LogFormat, StoreAt};
+use crate::failure::{Done, Failure};
 use crate::key_file;
 use crate::output::{Output, Tone};
 use crate::rooms;
+use textgate_store::PostgresStore;
 
 pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
     let allow: Vec<String> = config.allow.iter().map(ToString::to_string).collect();
@@ -13,9 +14,11 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
     };
-    let is_new = !config.database().exists();
+    let is_new = matches!(&config.store, StoreAt::Embedded(path) if !path.exists());
     let is_keyed = config.key_file.exists();
-    let sealer = (is_keyed || !is_new).then(|| key_file::sealer(&config.key_file, false));
+    // Whether a database is new, and a key file is made at the first start, is seen when it is looked at.
+    let is_made = is_new || matches!(&config.store, StoreAt::Postgres(_));
+    let mut sealer = (is_keyed || !is_made).then(|| key_file::sealer(&config.key_file, false));
     let keys = match &sealer {
         None => " (made at the first start)".to_owned(),
         Some(Ok(sealer)) if sealer.keys().iter().count() > 1 => {
@@ -25,14 +28,7 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
     };
     let lines = [
         ("data_dir", config.data_dir.display().to_string()),
-        (
-            "store",
-            format!(
-                "{}{}",
-                config.database().display(),
-                if is_new { " (made at the first start)" } else { "" }
-            ),
-        ),
+        ("store", format!("{}{}", config.store, if is_new { " (made at the first start)" } else { "" })),
         ("key_file", format!("{}{keys}", config.key_file.display())),
         ("http.listen", config.listen.to_string()),
         (
@@ -67,6 +63,13 @@ pub(super) async fn run(config: &Config, output: &mut Output) -> Done {
         output.line(format_args!("{name:<15} {value}"))?;
     }
     rooms::plugins(config)?;
+    if let StoreAt::Postgres(database) = &config.store {
+        let found = PostgresStore::look(database).await.map_err(Failure::failed)?;
+        output.line(format_args!("{:<15} {}", "database", found.words()))?;
+        if sealer.is_none() && !found.is_new() {
+            sealer = Some(key_file::sealer(&config.key_file, false));
+        }
+    }
     sealer.transpose()?;
     let is_running = client::is_running(&config.control_socket()).await?;
     output.line(format_args!("{:<15} {}", "server", if is_running { "running" } else { "not running" }))?;

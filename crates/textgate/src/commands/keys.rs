@@ -4,22 +4,23 @@ use super::message::text;
 use super::place::Place;
 use crate::cli::{KeysCommand, Reach};
 use crate::client::{self, Client};
-use crate::config::Config;
+use crate::config::{Config, StoreAt};
 use crate::failure::{Done, Failure};
 use crate::output::{Output, Tone};
 use http::Method;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
+use textgate_store::PostgresStore;
 
 /// How often one sees how far it is, where that is not written over.
 const TOLD_EACH: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: &Config, command: &KeysCommand, output: &mut Output) -> Done {
-    if !client::is_running(&config.control_socket()).await? && !config.database().exists() {
+    if !client::is_running(&config.control_socket()).await? && !is_there(config).await? {
         return Err(Failure::failed(format_args!(
             "there is no store in {}; name the configuration with --config",
-            config.data_dir.display()
+            config.store
         )));
     }
     let place = Place::find(config, &Reach::default()).await?;
@@ -30,6 +31,16 @@ pub(super) async fn run(config: &Config, command: &KeysCommand, output: &mut Out
     };
     place.close().await;
     done
+}
+
+/// Whether there is a store with something in it: none is made to show its keys.
+async fn is_there(config: &Config) -> Result<bool, Failure> {
+    match &config.store {
+        StoreAt::Embedded(path) => Ok(path.exists()),
+        StoreAt::Postgres(database) => {
+            Ok(!PostgresStore::look(database).await.map_err(Failure::failed)?.is_new())
+        }
+    }
 }
 
 async fn list(client: &Client, output: &mut Output) -> Done {

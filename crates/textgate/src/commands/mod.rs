@@ -10,6 +10,7 @@ mod key;
 mod keys;
 mod man;
 mod message;
+mod migrate;
 mod modem;
 mod otp;
 mod place;
@@ -19,6 +20,7 @@ mod serve;
 mod settings;
 mod simulate;
 mod status;
+mod store;
 mod test;
 mod user;
 
@@ -47,6 +49,8 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
         Command::Modem(args) => modem::run(&args.command, output).await,
         Command::Backup(args) => backup::run(&config()?, &args, output).await,
+        Command::Store(args) => store::run(config, args.command, output).await,
+        Command::Migrate => migrate::run(&config()?, output).await,
         Command::Check => check::run(&config()?, output).await,
         Command::Demo(args) => demo::run(&args, output).await,
         Command::Man => man::run(output),

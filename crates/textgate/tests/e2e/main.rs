@@ -24,6 +24,7 @@ mod otp;
 mod overload;
 mod pace;
 mod people;
+mod postgres;
 mod priority;
 mod secrets;
 mod send;

@@ -4,16 +4,19 @@ use super::*;
 
 pub async fn only_old_finished_messages_are_pruned(stores: &impl Stores) {
     let store = stores.open();
+    let step = stores.prunes_in_steps_of();
+    let message = |n| NewMessage { expires_ms: i64::MAX, ..message(n * step) };
+    let before_ms = T + 6 * step as i64;
     store.accept((0..10).map(message).collect()).await.unwrap();
     accept_one(&store, NewMessage { due_ms: Some(T + 900), ..message(10) }).await;
-    store.record((2..8).map(|n| sent(n, &[&format!("k{n}")])).collect()).await.unwrap();
-    assert_eq!(store.prune(T + 6, 3).await.unwrap(), 3);
-    assert_eq!(store.prune(T + 6, 3).await.unwrap(), 1);
-    assert_eq!(store.prune(T + 6, 3).await.unwrap(), 0);
+    store.record((2..8).map(|n| sent(n * step, &[&format!("k{n}")])).collect()).await.unwrap();
+    assert_eq!(store.prune(before_ms, 3).await.unwrap(), 3);
+    assert_eq!(store.prune(before_ms, 3).await.unwrap(), 1);
+    assert_eq!(store.prune(before_ms, 3).await.unwrap(), 0);
     let store = reopen(stores, store).await;
     let page = store.messages(VS, Filter::default(), None, 100).await.unwrap();
     let left: Vec<_> = page.messages.iter().map(|message| message.id).collect();
-    assert_eq!(left, [10, 9, 8, 7, 6, 1, 0].map(id));
+    assert_eq!(left, [10, 9, 8, 7, 6, 1, 0].map(|n| id(n * step)));
     // A receipt for one that went finds nothing, and harms nothing.
     let gone = receipt(&["k2"], ReceiptState::Delivered);
     assert_eq!(store.record_receipts(vec![gone]).await.unwrap(), [None]);

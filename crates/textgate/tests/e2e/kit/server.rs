@@ -20,9 +20,13 @@ pub struct Server {
 impl Server {
     /// A data directory without a server. `more` is added to the configuration.
     pub fn stopped_with(more: &str) -> Self {
+        Self::configured("sqlite", more)
+    }
+
+    fn configured(store: &str, more: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let config = format!(
-            "data_dir = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"debug\"\n{more}",
+            "data_dir = {:?}\nstore = {store:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"debug\"\n{more}",
             dir.path().join("data")
         );
         std::fs::write(dir.path().join("textgate.toml"), config).unwrap();
@@ -37,10 +41,14 @@ impl Server {
 
     /// The same, where gateways may reach simulators on this machine.
     pub fn stopped() -> Self {
+        Self::stopped_on("sqlite")
+    }
+
+    /// The same with this store.
+    pub fn stopped_on(store: &str) -> Self {
         let devices = std::env::temp_dir().join("*/modem");
-        Self::stopped_with(&format!(
-            "[network]\nallow = [\"127.0.0.0/8\"]\n[devices]\nallow = [{devices:?}]\n"
-        ))
+        let more = format!("[network]\nallow = [\"127.0.0.0/8\"]\n[devices]\nallow = [{devices:?}]\n");
+        Self::configured(store, &more)
     }
 
     /// A running server with this manifest.

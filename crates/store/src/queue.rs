@@ -1,22 +1,24 @@
 //! What waits for the writer: a queue in order, with a bell that only what is urgent rings at once.
+//!
+//! One for every store: the writer may be a thread, which sleeps in [`take`](Queue::take), or a task, which waits in
+//! [`taken`](Queue::taken).
 
-use super::command::Command;
 use crate::StoreError;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// How long outcomes, receipts and inbound messages wait for company. Nobody waits for them as a caller waits for a 202, and
 /// a commit of their own would let the next accept find the writer in the middle of a sync.
-pub(super) const LINGER: Duration = Duration::from_millis(5);
+pub(crate) const LINGER: Duration = Duration::from_millis(5);
 /// So much waiting work (messages, outcomes, receipts) is written without lingering.
-pub(super) const LINGER_WEIGHT: usize = 256;
+pub(crate) const LINGER_WEIGHT: usize = 256;
 
 /// Whether somebody waits for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Urgency {
+pub(crate) enum Urgency {
     /// Starts a commit at once.
     Now,
     /// May ride along with the next one, for up to [`LINGER`].
@@ -24,11 +26,11 @@ pub(super) enum Urgency {
 }
 
 /// Told whether everything was written.
-pub(super) type Closer = oneshot::Sender<Result<(), StoreError>>;
+pub(crate) type Closer = oneshot::Sender<Result<(), StoreError>>;
 
 /// What the writer finds when it looks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Work was taken out.
     Work,
     /// The time to look again has come.
@@ -37,9 +39,14 @@ pub(super) enum Next {
     Closing,
 }
 
-#[derive(Default)]
-struct Inner {
-    commands: VecDeque<Box<dyn Command>>,
+/// What can wait in a queue.
+pub(crate) trait Queued {
+    /// How many messages, outcomes or receipts it is about.
+    fn weight(&self) -> usize;
+}
+
+struct Inner<C> {
+    commands: VecDeque<C>,
     weight: usize,
     is_urgent: bool,
     since: Option<Instant>,
@@ -51,36 +58,72 @@ struct Inner {
 }
 
 /// The queue itself.
+pub(crate) struct Queue<C> {
+    inner: Mutex<Inner<C>>,
+    bell: Bell,
+    accepts: Arc<AtomicUsize>,
+}
+
+/// Wakes the writer: a thread by the one, a task by the other.
 #[derive(Default)]
-pub(super) struct Queue {
-    inner: Mutex<Inner>,
-    bell: Condvar,
-    accepts: AtomicUsize,
+struct Bell {
+    thread: Condvar,
+    task: Notify,
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.thread.notify_one();
+        self.task.notify_one();
+    }
+}
+
+/// What a look into the queue found.
+enum Look {
+    Found(Next),
+    /// Nothing yet; look again at this time, or when the bell rings.
+    Wait(Option<Instant>),
+}
+
+impl<C> Default for Queue<C> {
+    fn default() -> Self {
+        let inner = Inner {
+            commands: VecDeque::new(),
+            weight: 0,
+            is_urgent: false,
+            since: None,
+            is_parked: false,
+            is_closing: false,
+            is_closed: false,
+            closers: Vec::new(),
+        };
+        Self { inner: Mutex::new(inner), bell: Bell::default(), accepts: Arc::default() }
+    }
 }
 
 /// So many messages wait to be accepted; no longer once this is dropped.
-pub(super) struct Waiting {
-    queue: Arc<Queue>,
+pub(crate) struct Waiting {
+    accepts: Arc<AtomicUsize>,
     count: usize,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.queue.accepts.fetch_sub(self.count, Ordering::Relaxed);
+        self.accepts.fetch_sub(self.count, Ordering::Relaxed);
     }
 }
 
-impl Queue {
+impl<C: Queued> Queue<C> {
     /// Room for `count` messages to be accepted, unless `most` wait already. One call may go past the bound, so that a batch
     /// larger than the bound is not refused for ever.
-    pub(super) fn room(self: &Arc<Self>, count: usize, most: usize) -> Result<Waiting, StoreError> {
+    pub(crate) fn room(&self, count: usize, most: usize) -> Result<Waiting, StoreError> {
         let before = self.accepts.fetch_add(count, Ordering::Relaxed);
-        let waiting = Waiting { queue: self.clone(), count };
+        let waiting = Waiting { accepts: self.accepts.clone(), count };
         if before >= most { Err(StoreError::Busy) } else { Ok(waiting) }
     }
 
     /// Puts a command at the end. Refused only when closed.
-    pub(super) fn push(&self, command: Box<dyn Command>, urgency: Urgency) -> Result<(), StoreError> {
+    pub(crate) fn push(&self, command: C, urgency: Urgency) -> Result<(), StoreError> {
         let mut inner = self.lock();
         if inner.is_closing {
             return Err(StoreError::Closed);
@@ -96,34 +139,24 @@ impl Queue {
         if inner.is_parked && (is_first || inner.is_ripe()) {
             inner.is_parked = false;
             drop(inner);
-            self.bell.notify_one();
+            self.bell.ring();
         }
         Ok(())
     }
 
     /// Waits for work that is ripe, moves all of it to `into`, and says so. With `until`, only so long.
-    pub(super) fn take(&self, into: &mut VecDeque<Box<dyn Command>>, until: Option<Instant>) -> Next {
+    pub(crate) fn take(&self, into: &mut VecDeque<C>, until: Option<Instant>) -> Next {
         let mut inner = self.lock();
         loop {
-            let now = Instant::now();
-            let ripe_at = inner.since.map(|since| since + LINGER);
-            let is_ripe = inner.is_ripe() || inner.is_closing || ripe_at.is_some_and(|at| at <= now);
-            if !inner.commands.is_empty() && is_ripe {
-                inner.hand_over(into);
-                return Next::Work;
-            }
-            if until.is_some_and(|until| until <= now) {
-                return Next::Time;
-            }
-            if inner.is_closing && until.is_none() {
-                return Next::Closing;
-            }
-            inner.is_parked = true;
-            let wake_at = [ripe_at, until].into_iter().flatten().min();
+            let wake_at = match inner.look(into, until) {
+                Look::Found(next) => return next,
+                Look::Wait(wake_at) => wake_at,
+            };
             inner = match wake_at {
-                None => self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner),
+                None => self.bell.thread.wait(inner).unwrap_or_else(PoisonError::into_inner),
                 Some(at) => {
-                    let wait = self.bell.wait_timeout(inner, at.saturating_duration_since(now));
+                    let wait =
+                        self.bell.thread.wait_timeout(inner, at.saturating_duration_since(Instant::now()));
                     wait.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
@@ -131,13 +164,30 @@ impl Queue {
         }
     }
 
+    /// The same for a task. Dropped before it is ready, it has taken nothing.
+    pub(crate) async fn taken(&self, into: &mut VecDeque<C>, until: Option<Instant>) -> Next {
+        loop {
+            let wake_at = match self.lock().look(into, until) {
+                Look::Found(next) => return next,
+                Look::Wait(wake_at) => wake_at,
+            };
+            // A bell that rang in between is kept.
+            let rung = self.bell.task.notified();
+            match wake_at {
+                None => rung.await,
+                Some(at) => drop(tokio::time::timeout_at(at.into(), rung).await),
+            }
+            self.lock().is_parked = false;
+        }
+    }
+
     /// Moves everything that waits to `into`, ripe or not.
-    pub(super) fn take_all(&self, into: &mut VecDeque<Box<dyn Command>>) {
+    pub(crate) fn take_all(&self, into: &mut VecDeque<C>) {
         self.lock().hand_over(into);
     }
 
     /// From now on nothing is taken; `closer` hears when all is written.
-    pub(super) fn close(&self, closer: Option<Closer>) {
+    pub(crate) fn close(&self, closer: Option<Closer>) {
         let mut inner = self.lock();
         inner.is_closing = true;
         match closer {
@@ -146,16 +196,16 @@ impl Queue {
             None => {}
         }
         drop(inner);
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// Whether nothing is taken any more.
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.lock().is_closing
     }
 
     /// Everything is written (or cannot be): tells those who wait for it. Answers commands that came too late.
-    pub(super) fn closed(&self, outcome: Result<(), StoreError>) -> VecDeque<Box<dyn Command>> {
+    pub(crate) fn closed(&self, outcome: Result<(), StoreError>) -> VecDeque<C> {
         let mut inner = self.lock();
         (inner.is_closing, inner.is_closed) = (true, true);
         for closer in inner.closers.drain(..) {
@@ -164,17 +214,35 @@ impl Queue {
         std::mem::take(&mut inner.commands)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner<C>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl<C> Inner<C> {
+    fn look(&mut self, into: &mut VecDeque<C>, until: Option<Instant>) -> Look {
+        let now = Instant::now();
+        let ripe_at = self.since.map(|since| since + LINGER);
+        let is_ripe = self.is_ripe() || self.is_closing || ripe_at.is_some_and(|at| at <= now);
+        if !self.commands.is_empty() && is_ripe {
+            self.hand_over(into);
+            return Look::Found(Next::Work);
+        }
+        if until.is_some_and(|until| until <= now) {
+            return Look::Found(Next::Time);
+        }
+        if self.is_closing && until.is_none() {
+            return Look::Found(Next::Closing);
+        }
+        self.is_parked = true;
+        Look::Wait([ripe_at, until].into_iter().flatten().min())
+    }
+
     fn is_ripe(&self) -> bool {
         self.is_urgent || self.weight >= LINGER_WEIGHT
     }
 
-    fn hand_over(&mut self, into: &mut VecDeque<Box<dyn Command>>) {
+    fn hand_over(&mut self, into: &mut VecDeque<C>) {
         if into.is_empty() {
             std::mem::swap(&mut self.commands, into);
         } else {
@@ -186,28 +254,23 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use super::super::command::Task;
     use super::*;
 
     /// A command known by its weight.
-    fn command(weight: usize) -> Box<dyn Command> {
-        let (reply, _) = oneshot::channel();
-        let outcome = Err(StoreError::Closed);
-        Box::new(Task::<(), ()> {
-            input: (),
-            work: |_, ()| Ok(()),
-            weight,
-            is_kept: true,
-            waiting: None,
-            outcome,
-            reply,
-        })
+    impl Queued for usize {
+        fn weight(&self) -> usize {
+            *self
+        }
     }
 
-    fn take(queue: &Queue, until: Instant) -> (Next, Vec<usize>) {
+    fn command(weight: usize) -> usize {
+        weight
+    }
+
+    fn take(queue: &Queue<usize>, until: Instant) -> (Next, Vec<usize>) {
         let mut taken = VecDeque::new();
         let next = queue.take(&mut taken, Some(until));
-        (next, taken.iter().map(|command| command.weight()).collect())
+        (next, taken.into())
     }
 
     #[test]
@@ -252,6 +315,27 @@ mod tests {
         });
     }
 
+    #[tokio::test]
+    async fn the_bell_wakes_a_task_that_waits() {
+        let queue = Arc::new(Queue::default());
+        let far = Instant::now() + Duration::from_secs(60);
+        for urgency in [Urgency::Now, Urgency::Lingers] {
+            let waiting = queue.clone();
+            let writer = tokio::spawn(async move {
+                let mut taken = VecDeque::new();
+                (waiting.taken(&mut taken, Some(far)).await, taken)
+            });
+            tokio::task::yield_now().await;
+            queue.push(command(1), urgency).unwrap();
+            assert_eq!(writer.await.unwrap(), (Next::Work, [1].into()));
+        }
+        let waiting = queue.clone();
+        let writer = tokio::spawn(async move { waiting.taken(&mut VecDeque::new(), None).await });
+        tokio::task::yield_now().await;
+        queue.close(None);
+        assert_eq!(writer.await.unwrap(), Next::Closing);
+    }
+
     #[test]
     fn closing_hands_out_what_waits_and_takes_nothing_more() {
         let queue = Queue::default();
@@ -270,7 +354,7 @@ mod tests {
 
     #[test]
     fn room_is_given_back_when_it_is_dropped() {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::<usize>::default());
         let first = queue.room(10, 10).unwrap();
         assert!(matches!(queue.room(1, 10), Err(StoreError::Busy)));
         drop(first);

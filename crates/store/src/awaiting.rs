@@ -4,14 +4,14 @@ use smallvec::{SmallVec, smallvec};
 
 /// The receipts awaited from the attempt that was `sent`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Awaiting {
+pub(crate) struct Awaiting {
     /// The attempt, its flag, then one bit for each segment whose receipt has not come.
     octets: SmallVec<[u8; 8]>,
 }
 
 /// What all receipts together say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Some have not come.
     Open,
     /// Every segment is on the phone.
@@ -22,7 +22,7 @@ pub(super) enum Verdict {
 
 impl Awaiting {
     /// Waits for these segments of this attempt; `None` where there are none to wait for.
-    pub(super) fn new(attempt: u8, segments: impl Iterator<Item = u8>) -> Option<Self> {
+    pub(crate) fn new(attempt: u8, segments: impl Iterator<Item = u8>) -> Option<Self> {
         let mut octets: SmallVec<[u8; 8]> = smallvec![attempt, 0];
         for segment in segments {
             let at = 2 + usize::from(segment / 8);
@@ -35,17 +35,17 @@ impl Awaiting {
     }
 
     /// As it was stored; `None` if it is not one.
-    pub(super) fn from_stored(octets: &[u8]) -> Option<Self> {
+    pub(crate) fn from_stored(octets: &[u8]) -> Option<Self> {
         (octets.len() > 2).then(|| Self { octets: octets.into() })
     }
 
     /// The stored form.
-    pub(super) fn stored(&self) -> &[u8] {
+    pub(crate) fn stored(&self) -> &[u8] {
         &self.octets
     }
 
     /// A final receipt came. One for another attempt says nothing about this one.
-    pub(super) fn receipt(&mut self, attempt: u8, segment: u8, is_delivered: bool) {
+    pub(crate) fn receipt(&mut self, attempt: u8, segment: u8, is_delivered: bool) {
         match self.octets.as_mut_slice() {
             [own, undelivered, bits @ ..] if *own == attempt => {
                 if !is_delivered {
@@ -59,7 +59,7 @@ impl Awaiting {
     }
 
     /// What follows for the message.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         match self.octets.as_slice() {
             [_, 0, bits @ ..] if bits.iter().all(|bits| *bits == 0) => Verdict::Delivered,
             [_, 0, ..] => Verdict::Open,

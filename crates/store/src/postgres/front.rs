@@ -1,0 +1,343 @@
+//! The operations of the trait: which way each goes.
+
+use super::command::{Speak, Way};
+use super::{
+    PostgresStore, accept, adopt, audit, change, entries, figures, guard, list, page, passcodes, retention,
+    sealed, sign_ins,
+};
+use crate::queue::Urgency;
+use crate::*;
+use futures_util::future::{BoxFuture, ready};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use textgate_sms::{MessageId, MessageState, VsId};
+use tokio::sync::oneshot;
+
+/// An operation of the rules, applied in bulk.
+macro_rules! bulk {
+    ($needs:expr, $apply:expr $(,)?) => {
+        Way::Bulk { needs: $needs, apply: $apply }
+    };
+}
+
+/// What is put back at once when it was sealed anew: the writer does nothing else meanwhile.
+const MOST_RESEALED: usize = 500;
+
+/// What cannot go wrong in memory.
+fn surely<T>(outcome: Result<T, std::convert::Infallible>) -> Result<T, StoreError> {
+    let Ok(done) = outcome;
+    Ok(done)
+}
+
+impl Store for PostgresStore {
+    fn accept(&self, messages: Vec<NewMessage>) -> Answer<'_, Vec<Accepted>> {
+        if accept::has_nul(&messages) {
+            let why = "the store cannot hold this: a text has a character of code 0".to_owned();
+            return Box::pin(ready(Err(StoreError::Conflict(why))));
+        }
+        let count = messages.len();
+        let waiting = match self.queue.room(count, self.accepts_waiting) {
+            Ok(waiting) => waiting,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        let way = bulk!(|input: &Arc<Vec<_>>, needs| needs.accept(input), accept::accept);
+        self.entrust(Arc::new(messages), Urgency::Now, count, false, Some(waiting), way, accept::accepted)
+    }
+
+    fn record(&self, finished: Vec<Finished>) -> Answer<'static, Vec<Matched>> {
+        let weight = finished.len();
+        let way = bulk!(|input: &Vec<_>, needs| needs.record(input), |unit, input| surely(rules::record(
+            unit, input
+        )));
+        self.keep(finished, weight, way)
+    }
+
+    fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
+        let weight = receipts.len();
+        let way = bulk!(|input: &Vec<_>, needs| needs.receipts(input), |unit, input| surely(
+            rules::record_receipts(unit, input)
+        ),);
+        self.keep(receipts, weight, way)
+    }
+
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
+        let weight = inbound.len();
+        let way = bulk!(|_, _| (), |unit, input: &Vec<InboundRecord>| {
+            unit.inbound.extend_from_slice(input);
+            unit.told_ms = input.last().map_or(unit.told_ms, |last| last.at_ms);
+            Ok(())
+        });
+        self.keep(inbound, weight, way)
+    }
+
+    fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
+        let way =
+            bulk!(|input: &rules::Cancel, needs| needs.messages(&[input.id], true), |unit, input| surely(
+                rules::cancel(unit, input)
+            ),);
+        self.write(rules::Cancel { vs, id, at_ms }, Urgency::Now, 1, false, None, way)
+    }
+
+    fn check_passcode(&self, check: PasscodeCheck) -> Answer<'_, Option<PasscodeChecked>> {
+        let way = bulk!(|input: &PasscodeCheck, needs| needs.passcode(input.id), passcodes::check);
+        self.write(check, Urgency::Now, 1, false, None, way)
+    }
+
+    fn cancel_passcode(
+        &self,
+        vs: VsId,
+        id: MessageId,
+        at_ms: i64,
+    ) -> Answer<'_, Option<(PasscodeRecord, bool)>> {
+        let way = bulk!(|(_, id, _): &(_, MessageId, _), needs| needs.passcode(*id), passcodes::cancel);
+        self.write((vs, id, at_ms), Urgency::Now, 1, false, None, way)
+    }
+
+    fn passcode(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<PasscodeRecord>> {
+        self.read(move |conn| Box::pin(passcodes::one(conn, vs, id)))
+    }
+
+    fn passcodes(
+        &self,
+        vs: VsId,
+        filter: PasscodeFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, PasscodePage> {
+        self.read(move |conn| {
+            let filter = filter.clone();
+            Box::pin(async move { passcodes::page(conn, vs, &filter, before, limit).await })
+        })
+    }
+
+    fn pending_passcodes(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<PasscodeRecord>> {
+        self.read(move |conn| Box::pin(passcodes::pending(conn, after, limit)))
+    }
+
+    fn expire_passcodes(&self, now_ms: i64, limit: usize) -> Answer<'_, usize> {
+        self.told_ms.fetch_max(now_ms, Ordering::Relaxed);
+        let speak: Speak<_, _> = |conn, input| Box::pin(passcodes::expire(conn, input));
+        self.write((now_ms, limit), Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn unfinished(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let node = self.lease.hold().id;
+        self.read(move |conn| Box::pin(list::unfinished(conn, node, after, limit)))
+    }
+
+    fn scheduled(&self, after: (i64, MessageId), limit: usize) -> Answer<'_, Vec<(i64, MessageId)>> {
+        let node = self.lease.hold().id;
+        self.read(move |conn| Box::pin(list::scheduled(conn, node, after, limit)))
+    }
+
+    fn release(&self, ids: Vec<MessageId>, at_ms: i64) -> Answer<'_, Vec<StoredMessage>> {
+        let weight = ids.len();
+        let way =
+            bulk!(
+                |(ids, _): &(Vec<MessageId>, i64), needs| needs.messages(ids, false),
+                |unit, (ids, at_ms)| surely(rules::release(unit, ids, *at_ms)),
+            );
+        let released = self
+            .entrust((ids, at_ms), Urgency::Now, weight, false, None, way, |_, released| released.clone());
+        let readers = self.readers.clone();
+        Box::pin(async move {
+            let ids = released.await?;
+            if ids.is_empty() {
+                return Ok(Vec::new());
+            }
+            readers
+                .read(move |conn| {
+                    let ids = ids.clone();
+                    Box::pin(async move { list::messages(conn, &ids).await })
+                })
+                .await
+        })
+    }
+
+    fn message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredMessage>> {
+        self.read(move |conn| {
+            Box::pin(async move { Ok(list::message(conn, id).await?.filter(|message| message.vs == vs)) })
+        })
+    }
+
+    fn messages(
+        &self,
+        vs: VsId,
+        filter: Filter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Page> {
+        self.read(move |conn| {
+            let filter = filter.clone();
+            Box::pin(async move { page::page(conn, vs, &filter, before, limit).await })
+        })
+    }
+
+    fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {
+        let speak: Speak<_, _> = |conn, input: &Vec<Tally>| Box::pin(figures::add(conn, input));
+        self.write(tallies, Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn figures(&self, question: FiguresQuestion) -> Answer<'_, Vec<KeptFigures>> {
+        self.read(move |conn| Box::pin(figures::read(conn, question)))
+    }
+
+    fn directory(&self) -> Answer<'_, Directory> {
+        self.read(|conn| Box::pin(entries::directory(conn)))
+    }
+
+    fn change(&self, actor: String, at_ms: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
+        self.told_ms.fetch_max(at_ms, Ordering::Relaxed);
+        let made = self.now(change::Changes { actor, at_ms, changes }, |conn, input| {
+            Box::pin(change::change(conn, input))
+        });
+        let readers = self.readers.clone();
+        Box::pin(async move {
+            made.await?;
+            readers.read(|conn| Box::pin(entries::directory(conn))).await
+        })
+    }
+
+    fn credits(&self, vs: VsId) -> Answer<'_, Credits> {
+        self.read(move |conn| Box::pin(entries::credits(conn, vs)))
+    }
+
+    fn all_credits(&self) -> Answer<'_, Vec<(VsId, Credits)>> {
+        self.read(|conn| Box::pin(entries::all_credits(conn)))
+    }
+
+    fn ledger(&self, vs: VsId, limit: usize) -> Answer<'_, Vec<LedgerEntry>> {
+        self.read(move |conn| Box::pin(entries::ledger(conn, vs, limit)))
+    }
+
+    fn audit(&self, filter: AuditFilter, before: Option<u64>, limit: usize) -> Answer<'_, AuditPage> {
+        self.read(move |conn| {
+            let filter = filter.clone();
+            Box::pin(async move { audit::page(conn, &filter, before, limit).await })
+        })
+    }
+
+    fn verify_audit(&self, from: AuditPoint, limit: usize) -> Answer<'_, AuditCheck> {
+        self.read(move |conn| Box::pin(audit::verify(conn, from, limit)))
+    }
+
+    fn note(&self, notes: Vec<AuditNote>) -> Answer<'static, ()> {
+        let weight = notes.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<AuditNote>| Box::pin(audit::note(conn, input));
+        self.write(notes, Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn sessions(&self) -> Answer<'_, Vec<SessionRecord>> {
+        self.read(|conn| Box::pin(sign_ins::all(conn)))
+    }
+
+    fn begin_session(&self, new: NewSession) -> Answer<'_, bool> {
+        self.now(new, |conn, input| Box::pin(sign_ins::begin(conn, input)))
+    }
+
+    fn use_totp_step(&self, user: u32, step: u64) -> Answer<'_, bool> {
+        self.now((user, step), |conn, input| Box::pin(sign_ins::use_totp_step(conn, input)))
+    }
+
+    fn touch_sessions(&self, seen: Vec<(SessionId, i64)>) -> Answer<'static, ()> {
+        let weight = seen.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<_>| Box::pin(sign_ins::touch(conn, input));
+        self.write(seen, Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn end_session(&self, id: SessionId, note: AuditNote) -> Answer<'_, bool> {
+        self.now((id, note), |conn, input| Box::pin(sign_ins::end(conn, input)))
+    }
+
+    fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize> {
+        let speak: Speak<_, _> = |conn, input| Box::pin(sign_ins::expire(conn, input));
+        self.write((seen_before_ms, began_before_ms), Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn guard_blocks(&self) -> Answer<'_, Vec<GuardBlock>> {
+        self.read(|conn| Box::pin(guard::all(conn)))
+    }
+
+    fn keep_guard_blocks(
+        &self,
+        put: Vec<GuardBlock>,
+        gone: Vec<(VsId, u64)>,
+        notes: Vec<AuditNote>,
+    ) -> Answer<'static, ()> {
+        let weight = put.len() + gone.len() + notes.len();
+        let speak: Speak<_, _> = |conn, input: &guard::Blocks| Box::pin(guard::keep(conn, input));
+        self.write((put, gone, notes), Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn newest(&self) -> Answer<'_, MessageId> {
+        self.read(|conn| Box::pin(list::newest(conn)))
+    }
+
+    fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize> {
+        let (partitions, told_ms) = (self.partitions.clone(), self.told_ms.clone());
+        self.read(move |conn| {
+            let partitions = partitions.clone();
+            let now_ms = told_ms.load(Ordering::Relaxed).max(before_ms);
+            Box::pin(async move { retention::prune(conn, &partitions, before_ms, now_ms, limit).await })
+        })
+    }
+
+    fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize> {
+        self.read(move |conn| Box::pin(retention::erase(conn, finished_before_ms, limit)))
+    }
+
+    fn sealed(&self, not_under: u16, after: SealedPlace, limit: usize) -> Answer<'_, SealedPage> {
+        self.read(move |conn| Box::pin(sealed::page(conn, not_under, after, limit)))
+    }
+
+    fn reseal(&self, resealed: Vec<Resealed>) -> Answer<'_, usize> {
+        Box::pin(async move {
+            let mut put = 0;
+            for chunk in resealed.chunks(MOST_RESEALED) {
+                let speak: Speak<_, _> = |conn, input: &Vec<Resealed>| Box::pin(sealed::reseal(conn, input));
+                let way = Way::Alone(speak);
+                put += self.write(chunk.to_vec(), Urgency::Lingers, chunk.len(), false, None, way).await?;
+            }
+            Ok(put)
+        })
+    }
+
+    fn node(&self) -> u8 {
+        self.lease.hold().id as u8
+    }
+
+    fn may_send(&self) -> bool {
+        self.lease.may_send()
+    }
+
+    fn notice(&self) -> BoxFuture<'_, Notice> {
+        Box::pin(self.lease.notice())
+    }
+
+    fn begin_anew(&self) {
+        self.lease.begin_anew();
+    }
+
+    fn adopt(&self, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let lease = self.lease.clone();
+        self.now((lease, limit), |conn, (lease, limit)| Box::pin(adopt::adopt(conn, lease, *limit)))
+    }
+
+    fn backup(&self, _: PathBuf) -> Answer<'_, ()> {
+        let why = "this store is a PostgreSQL database, which is backed up by its own means: `pg_dump --schema=textgate` \
+                   for a copy of one moment, or base backups with archived WAL to come back to any moment; keep the key file \
+                   with it";
+        Box::pin(ready(Err(StoreError::Conflict(why.to_owned()))))
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.health.is()
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        let (closer, closed) = oneshot::channel();
+        self.queue.close(Some(closer));
+        Box::pin(async { closed.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+}

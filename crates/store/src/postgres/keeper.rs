@@ -1,0 +1,105 @@
+//! What has to happen from time to time, on a connection of its own: signs of life, a look for nodes that are silent, partitions that
+//! are made ahead. And what other nodes notify is heard here.
+
+use super::adopt;
+use super::change::CHANNEL;
+use super::connect::{Conn, words};
+use super::node::{self, BEAT};
+use super::writer::Surroundings;
+use crate::Notice;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::timeout;
+use tokio_postgres::Error;
+
+/// Between two looks whether partitions are to be made.
+const ROUND: Duration = Duration::from_secs(600);
+/// A beat that takes longer than this does not come: the connection is made anew.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Keeps at it until it is aborted.
+pub(super) async fn keep(surroundings: Surroundings) {
+    let mut is_well = true;
+    loop {
+        let mut attempt = Instant::now();
+        let (notices, heard) = mpsc::unbounded_channel();
+        let connected = surroundings.database.connect(Some(notices)).await;
+        let why = match connected {
+            Ok(conn) => match listen(&surroundings, &conn, heard, &mut is_well, &mut attempt).await {
+                Ok(never) => match never {},
+                Err(Some(error)) => words(&error),
+                Err(None) => "it does not answer".to_owned(),
+            },
+            Err(error) => words(&error),
+        };
+        surroundings.lease.tried(attempt);
+        if std::mem::take(&mut is_well) {
+            tracing::warn!(error = why, "the database does not hear that this node is alive; it tries again");
+        }
+        tokio::time::sleep(BEAT).await;
+    }
+}
+
+/// Fails with what went wrong, or with nothing where the database does not answer.
+async fn listen(
+    surroundings: &Surroundings,
+    conn: &Conn,
+    mut heard: UnboundedReceiver<String>,
+    is_well: &mut bool,
+    attempt: &mut Instant,
+) -> Result<Infallible, Option<Error>> {
+    conn.batch(&format!("LISTEN {CHANNEL}")).await.map_err(Some)?;
+    // What was notified before is not heard; and something may be left from before this start.
+    surroundings.lease.tell(Notice::Adoptable);
+    surroundings.lease.tell(Notice::DirectoryChanged);
+    let mut next_round = Instant::now();
+    let mut settled = Vec::new();
+    loop {
+        *attempt = Instant::now();
+        match timeout(PATIENCE, beat(surroundings, conn, &mut settled)).await {
+            Ok(done) => done.map_err(Some)?,
+            Err(_) => return Err(None),
+        }
+        *is_well = true;
+        surroundings.lease.tried(*attempt);
+        if Instant::now() >= next_round {
+            next_round += ROUND;
+            let now = conn
+                .row("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8", &[])
+                .await
+                .map_err(Some)?;
+            let now_ms = now.map(|row| row.try_get(0)).transpose().map_err(Some)?.unwrap_or(0);
+            surroundings.partitions.make_ahead(conn, now_ms).await.map_err(Some)?;
+        }
+        let next_beat = tokio::time::Instant::now() + BEAT;
+        while let Ok(Some(_)) = tokio::time::timeout_at(next_beat, heard.recv()).await {
+            surroundings.lease.tell(Notice::DirectoryChanged);
+        }
+        tokio::time::sleep_until(next_beat).await;
+    }
+}
+
+/// A sign of life, and a look for others'. `settled`: nodes that are gone, with nothing left.
+async fn beat(surroundings: &Surroundings, conn: &Conn, settled: &mut Vec<(i16, i64)>) -> Result<(), Error> {
+    let sent = Instant::now();
+    if node::beat(conn, surroundings.lease.hold()).await? {
+        surroundings.lease.is_alone(node::is_alone(conn, surroundings.lease.hold()).await?);
+        surroundings.lease.extend(sent);
+    } else {
+        // The writer finds out when it writes, which may not be soon.
+        surroundings.wake_writer();
+    }
+    let gone = node::gone(conn).await?;
+    if gone.is_empty() || gone == *settled {
+        return Ok(());
+    }
+    let ids: Vec<i16> = gone.iter().map(|(id, _)| *id).collect();
+    if adopt::is_there_any(conn, &ids).await? {
+        surroundings.lease.tell(Notice::Adoptable);
+        settled.clear();
+    } else {
+        *settled = gone;
+    }
+    Ok(())
+}

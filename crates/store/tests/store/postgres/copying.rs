@@ -1,0 +1,152 @@
+//! An embedded store that moves to PostgreSQL.
+
+use super::open;
+use super::server::{self, Postgres};
+use crate::contract::*;
+use smallvec::smallvec;
+use std::sync::Arc;
+use textgate_sms::*;
+use textgate_store::*;
+
+/// An embedded store with something in every table.
+async fn fill(store: &Arc<dyn Store>) {
+    tenants(store).await;
+    allocate(store, VS, 1_000_000).await;
+    let gateway = NewGateway {
+        id: GATEWAY,
+        name: "main".into(),
+        plugin: "smpp".into(),
+        sealed_settings: vec![1, 0, 255],
+    };
+    let settings = SmsSettings {
+        is_custom: true,
+        test_number: Some(7),
+        failover_after_ms: 9,
+        more: serde_json::json!({"a": 1}),
+    };
+    let key = NewApiKey { vs: VS, name: "app".into(), hash: [7; 32], role: Role::Send, rate: Some(3) };
+    let user = people::user(1, "ada");
+    let changes = vec![
+        Change::PutSmsSettings {
+            vs: VS,
+            settings,
+            gateways: vec![gateway],
+            difference: Difference::default(),
+        },
+        Change::PutApiKey(key),
+        Change::PutUser(user),
+    ];
+    store.change("test".into(), T, changes).await.unwrap();
+    let session = SessionRecord { id: SessionId([3; 32]), user: 1, generation: 0, began_ms: T, seen_ms: T };
+    let note = AuditNote { at_ms: T, actor: "ada".into(), vs: VS, action: "signed in".into() };
+    assert!(store.begin_session(NewSession { session, totp_step: Some(5), most: 9, note }).await.unwrap());
+    for first in (0..12_000).step_by(1_000) {
+        let one = |n| NewMessage {
+            payers: smallvec![VS],
+            idempotency: (n % 10 == 0)
+                .then(|| Idempotency { key: (n as u128).to_le_bytes(), request: [1; 16] }),
+            ..message(n)
+        };
+        store.accept((first..first + 1_000).map(one).collect()).await.unwrap();
+    }
+    accept_one(store, NewMessage { due_ms: Some(T + 900_000), ..message(20_000) }).await;
+    let key = |n: u64| format!("k{n}");
+    store.record((0..8_000).map(|n| sent(n, &[&key(n)])).collect()).await.unwrap();
+    store
+        .record_receipts((0..100).map(|n| receipt(&[&key(n)], ReceiptState::Delivered)).collect())
+        .await
+        .unwrap();
+    store.record_receipts(vec![receipt(&["early", "other"], ReceiptState::Delivered)]).await.unwrap();
+    store
+        .record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![9; 40] }])
+        .await
+        .unwrap();
+    let mut figures = Figures::default();
+    figures.to_sent.record(5);
+    let tally = Tally { vs: VS, is_below: false, gateway: GATEWAY, at_ms: T, figures };
+    store.add_figures(vec![tally]).await.unwrap();
+}
+
+async fn look(store: &Arc<dyn Store>) -> String {
+    let mut seen = format!("{:?}", store.directory().await.unwrap());
+    let first = (MessageId::from_u64(0), (i64::MIN, MessageId::from_u64(0)));
+    let unfinished: Vec<MessageId> =
+        store.unfinished(first.0, 20_000).await.unwrap().iter().map(|message| message.id).collect();
+    seen += &format!("{unfinished:?} {:?}", store.scheduled(first.1, 9).await.unwrap());
+    seen += &format!("{:?} {:?}", store.all_credits().await.unwrap(), store.ledger(VS, 9).await.unwrap());
+    seen += &format!("{:?} {:?}", store.sessions().await.unwrap(), audit(store, 50).await);
+    for n in [0, 99, 100, 7_999, 8_000] {
+        let message = read(store, n).await;
+        seen += &format!(
+            "{:?} {:?} {:?} {:?}",
+            message.state, message.events, message.sealed_text, message.payers
+        );
+    }
+    let question = FiguresQuestion {
+        vs: VS,
+        is_below: false,
+        resolution: Resolution::Day,
+        from_ms: T - 1,
+        to_ms: T + 1,
+    };
+    seen + &format!("{:?}", store.figures(question).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
+    if !server::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let embedded: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
+    fill(&embedded).await;
+    let before = look(&embedded).await;
+    let url = Postgres::shared().database();
+    let to = Database::parse(&url).unwrap();
+    let used = PostgresStore::copy(&path, &to, |_| ()).await.unwrap_err();
+    assert!(matches!(used, StoreError::Locked(_)), "{used}");
+    embedded.close().await.unwrap();
+    drop(embedded);
+
+    let interrupted = async {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let mut tell = Some(tell);
+        // Dropped in the middle of the messages, as a process that is killed.
+        let copy = PostgresStore::copy(&path, &to, |progress| {
+            if progress.table == "message"
+                && let Some(tell) = tell.take()
+            {
+                let _ = tell.send(());
+            }
+        });
+        tokio::select! {
+            biased;
+            _ = told => {}
+            copied = copy => panic!("it was to be interrupted: {copied:?}"),
+        }
+    };
+    interrupted.await;
+    let mut last = None;
+    let copied = PostgresStore::copy(&path, &to, |progress| last = Some(progress)).await.unwrap();
+    assert!(copied.before >= 5_000, "what was there was not copied again: {}", copied.before);
+    let last = last.unwrap();
+    assert!(last.is_compared && last.done == last.of, "{last:?}");
+    assert!(copied.tables.contains(&("message", 12_001)), "{copied:?}");
+
+    let store = open(&url);
+    assert_eq!(look(&store).await, before);
+    // And it goes on: numbers, keys, receipts that came before.
+    accept_one(&store, message(12_500)).await;
+    let again =
+        NewMessage { idempotency: Some(Idempotency { key: [0; 16], request: [1; 16] }), ..message(12_501) };
+    assert!(matches!(accept_one(&store, again).await, Accepted::Duplicate { .. }));
+    assert_eq!(store.record(vec![sent(12_500, &["other"])]).await.unwrap().len(), 1);
+    store.record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![] }]).await.unwrap();
+    allocate(&store, VS, 2_000_000).await;
+    let check = store.verify_audit(AuditPoint::default(), 100).await.unwrap();
+    assert!(check.broken.is_none() && check.is_end);
+    drop(store);
+    let full = PostgresStore::copy(&path, &to, |_| ()).await.unwrap_err().to_string();
+    assert!(full.contains("something in it"), "{full}");
+}

@@ -1,0 +1,179 @@
+//! Several nodes on one database.
+
+use super::open_as;
+use super::server::{self, Postgres};
+use crate::contract::*;
+use smallvec::smallvec;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use textgate_sms::*;
+use textgate_store::*;
+
+/// Two nodes, and the database's name for [`Postgres::sql`].
+fn two() -> Option<([Arc<dyn Store>; 2], String)> {
+    if !server::is_there() {
+        return None;
+    }
+    let url = Postgres::shared().database();
+    let node =
+        |name: &str| open_as(&url, PostgresOptions { node: name.to_owned(), ..PostgresOptions::default() });
+    Some(([node("a"), node("b")], url.rsplit('/').next().unwrap().to_owned()))
+}
+
+/// Waits until this node hears that.
+async fn hears(store: &Arc<dyn Store>, wanted: Notice) {
+    let hear = async { while store.notice().await != wanted {} };
+    tokio::time::timeout(Duration::from_secs(20), hear).await.expect("it hears of it");
+}
+
+/// A message that is accepted once the node has begun anew.
+async fn accepts_in_the_end(store: &Arc<dyn Store>, n: u64) {
+    let accepted = async { while store.accept(vec![message(n)]).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(20), accepted).await.expect("it accepts again");
+}
+
+/// As another node does that takes this one for silent. It finds another number when it begins anew.
+fn fence(database: &str, name: &str) {
+    let sql = "UPDATE textgate.node SET is_up = false, epoch = nextval('textgate.node_epoch'), name = 'silent' WHERE name = ";
+    Postgres::shared().sql(database, &format!("{sql}'{name}'"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_fenced_node_has_not_finished_is_taken_over_once_passcodes_first() {
+    let Some(([a, b], database)) = two() else { return };
+    assert_ne!(a.node(), b.node());
+    let kind = |n| if n % 2 == 0 { Kind::Text } else { Kind::Otp };
+    a.accept((0..6).map(|n| NewMessage { kind: kind(n), ..message(n) }).collect()).await.unwrap();
+    accept_one(&a, NewMessage { due_ms: Some(T + 900), ..message(6) }).await;
+    a.record(vec![sent(0, &[])]).await.unwrap();
+    assert!(b.unfinished(MessageId::from_u64(0), 9).await.unwrap().is_empty(), "they are another's");
+    assert!(b.adopt(9).await.unwrap().is_empty());
+    fence(&database, "a");
+    hears(&b, Notice::Adoptable).await;
+    let first = b.adopt(3).await.unwrap();
+    assert_eq!(first.iter().map(|message| message.id).collect::<Vec<_>>(), [1, 3, 5].map(id));
+    let rest = b.adopt(9).await.unwrap();
+    assert_eq!(rest.iter().map(|message| message.id).collect::<Vec<_>>(), [2, 4, 6].map(id));
+    assert_eq!(rest[2].state, MessageState::Scheduled);
+    assert!(b.adopt(9).await.unwrap().is_empty());
+    assert_eq!(b.unfinished(MessageId::from_u64(0), 9).await.unwrap().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fenced_node_writes_and_sends_nothing_until_it_has_let_go_and_begun_anew() {
+    let Some(([a, b], database)) = two() else { return };
+    accept_one(&a, message(1)).await;
+    assert!(a.may_send() && b.may_send());
+    fence(&database, "a");
+    // Its own messages are no longer its own, whatever it was about to write of them.
+    let recorded = a.record(vec![sent(1, &[])]);
+    assert!(a.accept(vec![message(2)]).await.is_err(), "under its old epoch nothing is accepted");
+    hears(&a, Notice::Fenced).await;
+    assert!(!a.may_send());
+    a.begin_anew();
+    assert!(a.may_send());
+    recorded.await.unwrap();
+    accepts_in_the_end(&a, 3).await;
+    assert_eq!(state(&b, 1).await, MessageState::Sent, "what it knew is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_leaves_in_order_is_taken_over_at_once() {
+    let Some(([a, b], _)) = two() else { return };
+    accept_one(&a, message(1)).await;
+    accept_one(&b, message(2)).await;
+    let number = a.node();
+    drop(a);
+    hears(&b, Notice::Adoptable).await;
+    assert_eq!(b.adopt(9).await.unwrap().len(), 1);
+    assert_eq!(b.unfinished(MessageId::from_u64(0), 9).await.unwrap().len(), 2);
+    assert_ne!(b.node(), number);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_starts_again_under_its_name_has_its_messages_at_once_and_what_it_was_before_has_not() {
+    let Some(([before, _], database)) = two() else { return };
+    accept_one(&before, message(1)).await;
+    let options = PostgresOptions { node: "a".to_owned(), ..PostgresOptions::default() };
+    let now = open_as(&Postgres::shared().url(&database), options);
+    assert_eq!(now.node(), before.node());
+    assert_eq!(now.unfinished(MessageId::from_u64(0), 9).await.unwrap().len(), 1);
+    hears(&before, Notice::Fenced).await;
+    assert!(!before.may_send() && now.may_send());
+    before.begin_anew();
+    assert_ne!(now.node(), before.node());
+    assert!(before.unfinished(MessageId::from_u64(0), 9).await.unwrap().is_empty());
+    accept_one(&now, message(2)).await;
+    accepts_in_the_end(&before, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_directory_is_heard_within_a_second() {
+    let Some(([a, b], _)) = two() else { return };
+    hears(&b, Notice::DirectoryChanged).await;
+    tenants(&a).await;
+    let hear = async { while b.notice().await != Notice::DirectoryChanged {} };
+    tokio::time::timeout(Duration::from_secs(1), hear).await.expect("within a second");
+    assert_eq!(b.directory().await.unwrap().virtual_servers.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credits_are_exact_and_a_key_is_used_once_over_nodes() {
+    let Some((nodes, _)) = two() else { return };
+    tenants(&nodes[0]).await;
+    allocate(&nodes[0], VsId(3), 150).await;
+    allocate(&nodes[0], VsId(2), 101).await;
+    let tasks: Vec<_> = (0..16u64)
+        .map(|task| {
+            let store = nodes[task as usize % 2].clone();
+            tokio::spawn(async move {
+                let mut taken = (0, 0);
+                for n in 0..10 {
+                    // Payers in either order, so that nodes could wait for each other in a circle.
+                    let payers =
+                        if n % 2 == 0 { smallvec![VsId(3), VsId(2)] } else { smallvec![VsId(2), VsId(3)] };
+                    let key = Idempotency { key: [(task / 2 * 10 + n) as u8; 16], request: [1; 16] };
+                    let message = NewMessage { payers, idempotency: Some(key), ..message(task * 10 + n) };
+                    match accept_one(&store, message).await {
+                        Accepted::New => taken.0 += 1,
+                        Accepted::Duplicate { .. } => taken.1 += 1,
+                        Accepted::NoCredits { .. } => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+                taken
+            })
+        })
+        .collect();
+    let (mut new, mut again) = (0, 0);
+    for task in tasks {
+        let taken = task.await.unwrap();
+        (new, again) = (new + taken.0, again + taken.1);
+    }
+    assert_eq!((new, again), (80, 80), "each key is one message");
+    assert_eq!(nodes[1].credits(VsId(3)).await.unwrap().used, 80);
+    assert_eq!(nodes[0].credits(VsId(2)).await.unwrap().used, 80);
+    let ids: HashSet<MessageId> = nodes[0]
+        .messages(VS, Filter::default(), None, 200)
+        .await
+        .unwrap()
+        .messages
+        .iter()
+        .map(|m| m.id)
+        .collect();
+    assert_eq!(ids.len(), 80);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_comes_to_another_node_finds_its_message() {
+    let Some(([a, b], _)) = two() else { return };
+    accept_one(&a, message(1)).await;
+    a.record(vec![sent(1, &["x"])]).await.unwrap();
+    assert!(b.record_receipts(vec![receipt(&["x"], ReceiptState::Delivered)]).await.unwrap()[0].is_some());
+    assert_eq!(state(&a, 1).await, MessageState::Delivered);
+    // And one that comes before its message is recorded.
+    accept_one(&a, message(2)).await;
+    assert_eq!(b.record_receipts(vec![receipt(&["y"], ReceiptState::Delivered)]).await.unwrap(), [None]);
+    assert_eq!(a.record(vec![sent(2, &["y"])]).await.unwrap().len(), 1);
+}
