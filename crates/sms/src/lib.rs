@@ -34,4 +34,6 @@ pub use segment::{
 };
 pub use septets::{fill_bits, pack_septets, unpack_septets};
 pub use transliterate::transliterate;
-pub use words::{GatewayId, Kind, MessageState, OutcomeClass, ReceiptState, ReplaceType, VsId};
+pub use words::{
+    AlertState, GatewayId, Kind, MessageState, OutcomeClass, ReceiptState, ReplaceType, Severity, VsId,
+};

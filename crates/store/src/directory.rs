@@ -1,6 +1,6 @@
 //! Everything that is not a message: virtual servers, their settings, gateways, keys, users and credits.
 
-use crate::{Difference, NewUser, UserRecord};
+use crate::{AlertEntry, AlertEntryKind, Difference, NewUser, UserRecord};
 use serde::{Deserialize, Serialize};
 use textgate_sms::{GatewayId, VsId};
 
@@ -25,6 +25,8 @@ pub struct Directory {
     pub api_keys: Vec<ApiKeyRecord>,
     /// All users, by number.
     pub users: Vec<UserRecord>,
+    /// What is set for alerts, by virtual server, kind and name.
+    pub alert_entries: Vec<AlertEntry>,
 }
 
 /// One tenant.
@@ -149,6 +151,22 @@ pub enum Change {
     RemoveUser {
         /// Which.
         id: u32,
+    },
+    /// Adds something that is set for alerts, or puts it in place of what has its name.
+    PutAlertEntry {
+        /// What.
+        entry: AlertEntry,
+        /// What the audit log shows of it: never a whole number.
+        difference: Difference,
+    },
+    /// Removes it.
+    RemoveAlertEntry {
+        /// Whose.
+        vs: VsId,
+        /// What it is.
+        kind: AlertEntryKind,
+        /// Its name.
+        name: String,
     },
     /// Gives or takes credits.
     Allocate {

@@ -1,10 +1,10 @@
 //! Changes of the directory, checked against what is there and written with a sentence for the audit log.
 
-use super::audit;
 use super::command::Failure;
 use super::entries::{number, role_code, role_of};
 use super::session::Session;
 use super::users::{self, ancestry};
+use super::{alerts, audit};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
 };
@@ -77,6 +77,13 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
             Some(user) => Made::new(user.vs, users::remove(connection, &user)?),
             None => return conflict(format!("there is no user {id}: it was removed, or never made")),
         },
+        Change::PutAlertEntry { entry, difference } => {
+            virtual_server(connection, entry.vs)?;
+            Made::new(entry.vs, (alerts::put(connection, entry)?, difference.clone()))
+        }
+        Change::RemoveAlertEntry { vs, kind, name } => {
+            Made::new(*vs, (alerts::remove(connection, *vs, *kind, name)?, Difference::default()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
         }
@@ -178,6 +185,7 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
         "DELETE FROM credits WHERE vs = ?1",
         "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",
         "DELETE FROM user WHERE vs = ?1",
+        "DELETE FROM alert_entry WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.0])?;

@@ -1,6 +1,6 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::users;
+use super::{alerts, users};
 use crate::{ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, Role, SmsSettings, VirtualServer};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{GatewayId, VsId};
@@ -27,6 +27,7 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         next_gateway: number(&transaction, "next_gateway")? as u32,
         next_user: number(&transaction, "next_user")? as u32,
         users: users::all(&transaction)?,
+        alert_entries: alerts::entries(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

@@ -1,5 +1,6 @@
 //! Forgetting: old messages, texts past their time, and what only mattered for a while.
 
+use super::alerts;
 use super::command::Failure;
 use super::early;
 use super::figures;
@@ -63,7 +64,7 @@ pub(super) fn erase(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usiz
 }
 
 /// Deletes at most a chunk each of receipt ids, idempotency keys, early receipts and figures past their time, and of inbound messages
-/// older than this. Answers how many; with 0 there is nothing left.
+/// and alerts older than this. Answers how many; with 0 there is nothing left.
 pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize, Failure> {
     let now_ms = session.told_ms.max(*before_ms);
     let connection = session.connection;
@@ -71,6 +72,7 @@ pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize
     gone += session.key_periods.expire(connection, now_ms, CHUNK)?;
     gone += figures::expire(connection, now_ms, CHUNK)?;
     gone += early::expire(session, now_ms - early::KEPT_MS, CHUNK)?;
+    gone += alerts::expire(connection, *before_ms, CHUNK)?;
     gone += connection
         .prepare_cached(
             "DELETE FROM inbound WHERE id IN

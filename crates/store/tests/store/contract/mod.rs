@@ -1,6 +1,7 @@
 //! What every store must do, one function per sentence, whatever stands behind the trait.
 
 pub mod accepting;
+pub mod alerts;
 pub mod auditing;
 pub mod directory;
 pub mod figures;

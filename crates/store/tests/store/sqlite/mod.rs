@@ -122,6 +122,13 @@ keeps! {
         receipt_ids_and_early_receipts_go_when_their_time_is_past
         texts_of_messages_that_ended_before_are_erased
         inbound_messages_are_taken;
+    alerts:
+        an_alert_is_there_as_it_was_raised_after_reopening
+        an_alert_of_a_key_that_is_open_and_recent_is_counted
+        an_alert_takes_each_step_once_and_in_order
+        alerts_are_listed_by_virtual_server_state_and_code
+        old_alerts_are_pruned
+        what_is_set_for_alerts_is_in_the_directory;
     files:
         a_backup_opens_as_a_store_of_one_moment
         a_backup_overwrites_nothing
