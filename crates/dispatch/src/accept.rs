@@ -376,7 +376,7 @@ impl<T: Send + 'static> Drop for CarriedThrough<T> {
 /// The id of a message for people and logs.
 impl Engine {
     /// The next message id.
-    fn next_id(&self, now_ms: i64) -> MessageId {
+    pub(crate) fn next_id(&self, now_ms: i64) -> MessageId {
         self.ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next(now_ms)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::accounts::{self, Accounts};
 use crate::agenda::{self, Agenda};
+use crate::alerts::Alerts;
 use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
+    pub(crate) alerts: Alerts,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -77,6 +79,7 @@ impl Engine {
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
+            alerts: Alerts::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -95,11 +98,14 @@ impl Engine {
     pub(crate) async fn run(self: &Arc<Self>) -> Result<(), StoreError> {
         self.is_running.store(true, Ordering::Release);
         self.recover().await?;
+        self.recover_alerts().await?;
+        self.begin_conditions_anew();
         self.runners.follow(self, &self.view.load());
         self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
+        self.look_at_conditions().await;
         Ok(())
     }
 
@@ -125,6 +131,16 @@ impl Engine {
     /// Cancelled when answers that would go on for ever are to end.
     pub(crate) fn ending(&self) -> &CancellationToken {
         &self.ending
+    }
+
+    /// Cancelled when nothing more is accepted.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Runs something beside all else; the end of the program waits for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Whether nothing more is accepted.
@@ -211,6 +227,9 @@ impl Engine {
             let view = Arc::new(View::new(directory, stations));
             let before = engine.view.swap(Arc::clone(&view));
             engine.follow(&before, &view);
+            let looking = Arc::clone(&engine);
+            // Other settings, credits or gateways: what is raised or over by them is seen now.
+            engine.spawn(async move { looking.look_at_conditions().await });
             Ok(view)
         });
         let interrupted = |_| DirectoryError::StoreUnavailable("the change was interrupted".into());

@@ -6,6 +6,7 @@
 mod accept;
 mod accounts;
 mod agenda;
+mod alerts;
 mod breaker;
 mod built;
 mod cancel;
@@ -35,6 +36,10 @@ mod watching;
 mod words;
 mod work;
 
+pub use alerts::{
+    AlertEvent, AlertHappened, AlertInput, AlertPage, AlertRefusal, AlertSettings, AlertView, ConditionName,
+    ContactInput, ContactView, GroupView, NoticeView, QuietHours, Raised, TemplateView, condition_names,
+};
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
 pub use front::{
     BalanceRefusal, CallbackRefusal, Export, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope,

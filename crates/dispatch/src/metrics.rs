@@ -2,6 +2,7 @@
 //!
 //! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
 
+use crate::alerts::AlertHappened;
 use crate::people::SignInRefusal;
 use crate::station::Station;
 use crate::view::View;
@@ -41,6 +42,7 @@ pub struct Metrics {
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
     sign_ins: [Counter; SIGN_INS.len()],
+    alerts: [Counter; AlertHappened::ALL.len()],
     commit: Histogram,
     commit_operations: Histogram,
 }
@@ -60,6 +62,7 @@ impl Default for Metrics {
         let finished =
             family(&mut registry, "messages_changed", "Messages that came to this state, by state");
         let sign_ins = family(&mut registry, "sign_ins", "Attempts to sign in to the console, by outcome");
+        let alerts = family(&mut registry, "alerts", "What happened to alerts, by event");
         let waits = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latency);
         registry.register_with_unit(
             "message_wait",
@@ -114,6 +117,7 @@ impl Default for Metrics {
             receipts_unmatched,
             inbound,
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
+            alerts: std::array::from_fn(|i| get(&alerts, "event", AlertHappened::ALL[i].name())),
             commit,
             commit_operations,
             registry,
@@ -139,6 +143,13 @@ impl Metrics {
             Some(SignInRefusal::StoreUnavailable) => store_unavailable,
         };
         counter.inc();
+    }
+
+    /// Counts what happened to an alert.
+    pub(crate) fn on_alert(&self, what: AlertHappened) {
+        if let Some(counter) = self.alerts.get(what as usize) {
+            counter.inc();
+        }
     }
 
     /// All of it, with the gateways as they are now.

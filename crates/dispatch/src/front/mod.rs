@@ -15,7 +15,7 @@ mod export;
 mod external;
 mod manifest;
 mod messages;
-mod names;
+pub(crate) mod names;
 mod preview;
 mod resend;
 mod secrets;

@@ -14,6 +14,7 @@ mod browser;
 mod site;
 mod visitor;
 
+mod alerts;
 mod dashboard;
 mod gate;
 mod hostile;

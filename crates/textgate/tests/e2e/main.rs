@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod alerts;
 mod change;
 mod cli;
 mod crash;
