@@ -347,16 +347,16 @@ async fn close(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answe
 async fn list(State(api): State<Arc<Api>>, access: Access, uri: Uri) -> Answer {
     let (mut problems, mut is_open, mut before, mut most) = (Vec::new(), None, None, PAGE_DEFAULT);
     for (name, value) in parameters(&uri, LIST_PARAMETERS, api.door, &mut problems) {
-        let outcome = match &*name {
-            "status" => match &*value {
-                "open" => Ok(is_open = Some(true)),
-                "closed" => Ok(is_open = Some(false)),
-                _ => Err("choose one of: open, closed".to_owned()),
-            },
-            "cursor" => match MessageId::parse(&value) {
-                Some(id) => Ok(before = Some(id)),
-                None => Err("pass the next of the page before".to_owned()),
-            },
+        let outcome = match (&*name, &*value) {
+            ("status", "open" | "closed") => {
+                is_open = Some(value == "open");
+                Ok(())
+            }
+            ("status", _) => Err("choose one of: open, closed".to_owned()),
+            ("cursor", _) => {
+                before = MessageId::parse(&value);
+                before.map(drop).ok_or_else(|| "pass the next of the page before".to_owned())
+            }
             _ => limit(&value, PAGE_MOST).map(|limit| most = limit),
         };
         if let Err(message) = outcome {

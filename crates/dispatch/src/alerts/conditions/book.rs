@@ -25,6 +25,9 @@ pub(crate) enum Level {
     Good,
 }
 
+/// A condition that is over, and the alerts that were about it.
+pub(super) type Over = (Key, Vec<MessageId>);
+
 /// What is known of the conditions that are not simply good.
 #[derive(Default)]
 pub(super) struct Book {
@@ -115,7 +118,7 @@ impl Book {
     }
 
     /// Those that are to be raised now, each with what it is about, and those that are to be cleared. Each is told once.
-    pub(super) fn due(&mut self, now_ms: i64) -> (Vec<(Key, String)>, Vec<(Key, Vec<MessageId>)>) {
+    pub(super) fn due(&mut self, now_ms: i64) -> (Vec<(Key, String)>, Vec<Over>) {
         let (mut raised, mut cleared) = (Vec::new(), Vec::new());
         for (key, entry) in &mut self.entries {
             match entry.phase {
