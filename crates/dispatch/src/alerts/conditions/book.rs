@@ -7,6 +7,9 @@ use textgate_sms::{MessageId, VsId};
 /// What comes within this time is told together (ms).
 pub(super) const GATHERED_MS: i64 = 2_000;
 
+/// Where something is raised, what would be so soon after it is raised along (ms): a storm takes its time to be noticed.
+const ALONG_MS: i64 = 5_000;
+
 /// One condition of one thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -120,9 +123,11 @@ impl Book {
     /// Those that are to be raised now, each with what it is about, and those that are to be cleared. Each is told once.
     pub(super) fn due(&mut self, now_ms: i64) -> (Vec<(Key, String)>, Vec<Over>) {
         let (mut raised, mut cleared) = (Vec::new(), Vec::new());
+        let is_rising = |entry: &Entry| matches!(entry.phase, Phase::Rising { due_ms } if due_ms <= now_ms);
+        let along_ms = if self.entries.values().any(is_rising) { ALONG_MS } else { 0 };
         for (key, entry) in &mut self.entries {
             match entry.phase {
-                Phase::Rising { due_ms } if due_ms <= now_ms => {
+                Phase::Rising { due_ms } if due_ms <= now_ms + along_ms => {
                     entry.phase = Phase::Raised;
                     raised.push((key.clone(), entry.about.clone()));
                 }
