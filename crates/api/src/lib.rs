@@ -5,6 +5,8 @@
 //! with its path, and its schema.
 
 mod access;
+mod alert_setup;
+mod alerts;
 mod answer;
 mod api_keys;
 mod audit;

@@ -92,6 +92,8 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::api_keys::routes());
     routes.extend(crate::users::routes());
     routes.extend(crate::audit::routes());
+    routes.extend(crate::alerts::routes());
+    routes.extend(crate::alert_setup::routes());
     routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes

@@ -36,6 +36,9 @@ static SECTIONS: &[(&str, &[Entry])] = &[
             entry("nav.passcodes", "passcodes"),
             entry("nav.fraud_guard", "fraud-guard"),
             entry("nav.providers", "providers"),
+            entry("nav.alerts", "alerts"),
+            entry("nav.contacts", "contacts"),
+            entry("nav.alert_settings", "alert-settings"),
         ],
     ),
     (
@@ -78,10 +81,12 @@ pub struct Link {
     pub crumbs: Vec<String>,
     /// Whether it is the page that is shown, or the one above it.
     pub is_here: bool,
+    /// How many things on it want to be seen to.
+    pub waiting: usize,
 }
 
-/// The sections of this virtual server for a person of this role, who is at this address.
-pub(crate) fn sections(text: Text, vs: VsId, role: UserRole, here: &str) -> Vec<Section> {
+/// The sections of this virtual server, of which so many alerts are open, for a person of this role, who is at this address.
+pub(crate) fn sections(text: Text, vs: VsId, role: UserRole, here: &str, open_alerts: usize) -> Vec<Section> {
     let may_see = |page: &str| {
         let need = PAGES.iter().find(|(found, _)| *found == page).map(|(_, need)| *need);
         match need {
@@ -99,7 +104,8 @@ pub(crate) fn sections(text: Text, vs: VsId, role: UserRole, here: &str) -> Vec<
         let is_here = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let crumbs = [section, entry.menu].into_iter().filter(|key| !key.is_empty());
         let crumbs = crumbs.map(|key| text.get(key).into()).collect();
-        Link { title: text.get(entry.key).into(), address, page: entry.page, crumbs, is_here }
+        let waiting = if entry.page == "alerts" { open_alerts } else { 0 };
+        Link { title: text.get(entry.key).into(), address, page: entry.page, crumbs, is_here, waiting }
     };
     let section = |(title, entries): &(&'static str, &[Entry])| Section {
         title: text.get(title).into(),

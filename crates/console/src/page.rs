@@ -63,6 +63,8 @@ pub struct Seat {
     pub servers: Vec<Branch>,
     /// Whether there are more than the list shows.
     pub has_more_servers: bool,
+    /// How many alerts of the virtual server nobody has acknowledged.
+    pub open_alerts: usize,
     /// The navigation.
     pub sections: Vec<Section>,
 }
@@ -81,7 +83,9 @@ impl Page {
         let (mut servers, has_more_servers) = console.dispatch.branches(person.vs, vs, MOST_SERVERS);
         // Operators see exactly one.
         servers.retain(|server| person.may_read(&console.dispatch, server.id));
+        let open_alerts = console.dispatch.open_alerts(vs);
         let seat = Seat {
+            open_alerts,
             name: person.name.clone(),
             role: person.role,
             top: person.vs,
@@ -93,7 +97,7 @@ impl Page {
                 .unwrap_or_default(),
             servers,
             has_more_servers,
-            sections: nav::sections(text, vs, person.role, &visit.guest.here),
+            sections: nav::sections(text, vs, person.role, &visit.guest.here, open_alerts),
         };
         let title = String::from(title);
         let here = seat.here();
@@ -145,6 +149,11 @@ impl Page {
         lines.sort_by_key(|(at, _)| *at);
         self.summary.extend(lines.into_iter().map(|(_, line)| line));
         self
+    }
+
+    /// How many alerts of the virtual server nobody has acknowledged.
+    pub fn open_alerts(&self) -> usize {
+        self.seat.as_ref().map_or(0, |seat| seat.open_alerts)
     }
 
     /// The address of one of the virtual server's pages.

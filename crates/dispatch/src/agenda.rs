@@ -33,6 +33,17 @@ struct Entries {
     sequence: u64,
     /// Messages with a `send_at` (Unix time, ms).
     scheduled: BTreeSet<(i64, MessageId)>,
+    /// What else is due by the wall clock (Unix time, ms).
+    alarms: BTreeSet<(i64, Alarm)>,
+}
+
+/// Something that is due by the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Alarm {
+    /// Others are told of an alert.
+    Escalate(MessageId),
+    /// Conditions that held long enough become alerts, or are over.
+    Conditions,
 }
 
 enum Entry {
@@ -48,6 +59,7 @@ struct Due {
     looks: BTreeSet<GatewayId>,
     watches: Vec<MessageId>,
     releases: Vec<(i64, MessageId)>,
+    alarms: Vec<Alarm>,
 }
 
 impl Agenda {
@@ -69,6 +81,12 @@ impl Agenda {
     /// Releases this message at `due_ms` (Unix time).
     pub(crate) fn schedule(&self, due_ms: i64, id: MessageId) {
         self.lock().scheduled.insert((due_ms, id));
+        self.changed.notify_one();
+    }
+
+    /// Rings this alarm at `due_ms` (Unix time).
+    pub(crate) fn ring(&self, due_ms: i64, alarm: Alarm) {
+        self.lock().alarms.insert((due_ms, alarm));
         self.changed.notify_one();
     }
 
@@ -141,12 +159,20 @@ impl Agenda {
             entries.scheduled.remove(&first);
             due.releases.push(first);
         }
+        while let Some(first) = entries.alarms.first().copied()
+            && first.0 <= now_ms
+        {
+            entries.alarms.remove(&first);
+            due.alarms.push(first.1);
+        }
         let timed = entries.timed.first_key_value().map(|(key, _)| key.0);
-        let scheduled = entries.scheduled.first().map(|(due_ms, _)| {
+        let by_wall_clock = |due_ms: i64| {
             let in_ms = u64::try_from(due_ms - now_ms).unwrap_or(0);
             now + Duration::from_millis(in_ms).min(WALL_CLOCK)
-        });
-        (due, [timed, scheduled].into_iter().flatten().min())
+        };
+        let scheduled = entries.scheduled.first().map(|(due_ms, _)| by_wall_clock(*due_ms));
+        let alarm = entries.alarms.first().map(|(due_ms, _)| by_wall_clock(*due_ms));
+        (due, [timed, scheduled, alarm].into_iter().flatten().min())
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -168,6 +194,7 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
         }
         if !stop.is_cancelled() {
             due.watches.into_iter().for_each(|id| engine.look_after(id));
+            due.alarms.into_iter().for_each(|alarm| engine.rung(alarm));
         }
         if !due.releases.is_empty() && !stop.is_cancelled() {
             release(&engine, due.releases, &stop).await;

@@ -2,6 +2,7 @@
 
 use crate::accounts::{self, Accounts};
 use crate::agenda::{self, Agenda};
+use crate::alerts::Alerts;
 use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
@@ -55,6 +56,7 @@ pub(crate) struct Engine {
     pub(crate) guard: Guard,
     pub(crate) statistics: Statistics,
     pub(crate) tenure: Tenure,
+    pub(crate) alerts: Alerts,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -99,6 +101,7 @@ impl Engine {
             guard,
             statistics: Statistics::new(),
             tenure: Tenure::default(),
+            alerts: Alerts::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -119,12 +122,15 @@ impl Engine {
         self.is_running.store(true, Ordering::Release);
         self.watch_again().await?;
         self.recover().await?;
+        self.recover_alerts().await?;
+        self.begin_conditions_anew();
         self.runners.follow(self, &self.view.load());
         self.tasks.spawn(agenda::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(nodes::keep(Arc::clone(self), self.stopping.clone()));
+        self.look_at_conditions().await;
         Ok(())
     }
 
@@ -165,6 +171,11 @@ impl Engine {
     /// Whether it is about to stop.
     pub(crate) fn is_leaving(&self) -> bool {
         self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// Cancelled when nothing more is accepted.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
     }
 
     /// Whether nothing more is accepted.
@@ -299,6 +310,9 @@ impl Engine {
         let view = Arc::new(View::new(directory, stations));
         let before = self.view.swap(Arc::clone(&view));
         self.follow(&before, &view);
+        let looking = Arc::clone(self);
+        // Other settings, credits or gateways: what is raised or over by them is seen now.
+        self.spawn(async move { looking.look_at_conditions().await });
         view
     }
 

@@ -6,7 +6,7 @@
 use crate::engine::Engine;
 use crate::view::View;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use textgate_gateway::Submission;
 use textgate_sms::{GatewayId, MessageState, OutcomeClass, VsId};
@@ -35,6 +35,8 @@ pub(crate) struct Counters {
     now: Mutex<HashMap<Key, Figures>>,
     /// Held for writing while the store takes a part, so that whoever reads sees each figure once.
     owed: RwLock<BTreeMap<Owed, Figures>>,
+    /// What was counted since conditions were last looked at, by virtual server and gateway.
+    recent: Mutex<HashMap<(VsId, GatewayId), Figures>>,
     /// Rises whenever figures went to the store.
     changed: watch::Sender<u64>,
 }
@@ -70,9 +72,23 @@ impl Counters {
         self.changed.subscribe()
     }
 
+    /// Takes what was counted since the last time.
+    pub(crate) fn take_recent(&self) -> HashMap<(VsId, GatewayId), Figures> {
+        std::mem::take(&mut *self.recent())
+    }
+
+    fn recent(&self) -> MutexGuard<'_, HashMap<(VsId, GatewayId), Figures>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Moves what was counted to what is owed, and adds it to the sums of the virtual servers above.
     fn gather(&self, owed: &mut BTreeMap<Owed, Figures>, view: &View) {
         let counted = std::mem::take(&mut *self.now.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut recent = self.recent();
+        for (Key { vs, gateway, .. }, figures) in &counted {
+            recent.entry((*vs, *gateway)).or_default().add(figures);
+        }
+        drop(recent);
         for (Key { minute, vs, gateway }, figures) in counted {
             for above in view.up(vs).skip(1) {
                 // A gateway is told apart by those who have it or send through it; the others' would be without bound.
@@ -227,5 +243,6 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
             }
             Err(_) => {}
         }
+        engine.measure().await;
     }
 }

@@ -152,12 +152,14 @@ impl Engine {
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         match station.finished(finished, now) {
             Some(Turned::Opened(probe_at)) => {
+                self.observe_breaker(station, Some(why_opened(finished)));
                 self.agenda.look(probe_at, station.id);
                 // What waits behind the breaker need not.
                 self.agenda.look(now, station.id);
             }
             // What waits in vain elsewhere may come.
             Some(Turned::Closed) => {
+                self.observe_breaker(station, None);
                 let others = self.view.load();
                 others.stations.keys().for_each(|other| self.agenda.look(now, *other));
             }
@@ -340,6 +342,14 @@ impl Engine {
     pub(crate) fn expired(&self) -> Transition {
         self.transition(MessageState::Expired, "its validity ended before a gateway took it".into())
     }
+}
+
+/// Why a breaker opened: whether the account was refused, and the words of it.
+fn why_opened(finished: &[(Box<Submission>, Outcome)]) -> (bool, String) {
+    let of = |class: OutcomeClass| finished.iter().find(|(_, outcome)| outcome.class == class);
+    let account = of(OutcomeClass::Account);
+    let why = account.or_else(|| of(OutcomeClass::Unavailable)).or_else(|| of(OutcomeClass::Uncertain));
+    (account.is_some(), why.map(|(_, outcome)| outcome.detail.to_string()).unwrap_or_default())
 }
 
 /// What an attempt tells of its outcome: why, the provider's own words where somebody watches, and why this gateway was the first.

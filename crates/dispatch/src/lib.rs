@@ -6,6 +6,7 @@
 mod accept;
 mod accounts;
 mod agenda;
+mod alerts;
 mod breaker;
 mod built;
 mod cancel;
@@ -41,6 +42,11 @@ mod watching;
 mod words;
 mod work;
 
+pub use alerts::{
+    AlertEvent, AlertHappened, AlertInput, AlertPage, AlertRefusal, AlertSettings, AlertTemplateView,
+    AlertView, ConditionName, ContactInput, ContactView, GroupView, NoticeView, QuietHours, Raised,
+    condition_names,
+};
 pub use dispatch::{Dispatch, Limits, Parts, StartError};
 pub use front::{
     BalanceRefusal, CallbackRefusal, Export, Forecast, GatewayNow, GatewaySeries, ResendRefusal, Scope,

@@ -2,6 +2,7 @@
 //!
 //! Labels are words of the vocabulary, gateways' names and virtual servers' paths: never a number, a text or a secret.
 
+use crate::alerts::AlertHappened;
 use crate::guard::GuardReason;
 use crate::otp::PasscodeMeters;
 use crate::people::SignInRefusal;
@@ -48,6 +49,7 @@ pub struct Metrics {
     guard_refused: [Counter; GuardReason::ALL.len()],
     guard_would_refuse: [Counter; GuardReason::ALL.len()],
     sign_ins: [Counter; SIGN_INS.len()],
+    alerts: [Counter; AlertHappened::ALL.len()],
     commit: Histogram,
     commit_operations: Histogram,
 }
@@ -67,6 +69,7 @@ impl Default for Metrics {
         let finished =
             family(&mut registry, "messages_changed", "Messages that came to this state, by state");
         let sign_ins = family(&mut registry, "sign_ins", "Attempts to sign in to the console, by outcome");
+        let alerts = family(&mut registry, "alerts", "What happened to alerts, by event");
         let waits = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latency);
         registry.register_with_unit(
             "message_wait",
@@ -138,6 +141,7 @@ impl Default for Metrics {
             guard_refused: reasons(&guard_refused),
             guard_would_refuse: reasons(&guard_would_refuse),
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
+            alerts: std::array::from_fn(|i| get(&alerts, "event", AlertHappened::ALL[i].name())),
             commit,
             commit_operations,
             registry,
@@ -169,6 +173,13 @@ impl Metrics {
     pub(crate) fn on_guard(&self, reason: GuardReason, is_dry_run: bool) {
         let counters = if is_dry_run { &self.guard_would_refuse } else { &self.guard_refused };
         counters[reason as usize].inc();
+    }
+
+    /// Counts what happened to an alert.
+    pub(crate) fn on_alert(&self, what: AlertHappened) {
+        if let Some(counter) = self.alerts.get(what as usize) {
+            counter.inc();
+        }
     }
 
     /// All of it, with the gateways as they are now.

@@ -24,6 +24,8 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
                 tracing::warn!(%error, "old messages cannot be removed; trying again later");
             },
         }
+        // A disk fills and a certificate grows old without a message.
+        engine.look_at_conditions().await;
         tokio::select! {
             biased;
             () = stop.cancelled() => return,

@@ -1,6 +1,7 @@
 //! The directory as dispatch reads it: one immutable snapshot, swapped whole at each change, so that the way of a message
 //! takes no lock and meets no half-made change.
 
+use crate::alerts::Setup;
 use crate::guard::{GuardRules, Rules};
 use crate::otp::OtpConfig;
 use crate::station::Station;
@@ -8,7 +9,7 @@ use crate::words::{Caller, GatewayOrder, Mode, OnUncertain};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
 use textgate_store::{Directory, SmsSettings, UserRecord, VirtualServer};
@@ -24,6 +25,8 @@ pub(crate) struct View {
     servers: HashMap<VsId, Server>,
     by_path: HashMap<String, VsId>,
     callers: HashMap<[u8; 32], Caller>,
+    /// What is set for alerts, where anything is.
+    alert_setups: BTreeMap<VsId, Setup>,
     /// By name in lower case: where it stands in the directory.
     users: HashMap<String, usize>,
     /// The passcode service where nothing is set.
@@ -137,7 +140,8 @@ impl Settings {
 impl View {
     /// The snapshot of this directory. `stations` has every gateway of it.
     pub(crate) fn new(directory: Directory, stations: BTreeMap<GatewayId, Arc<Station>>) -> Self {
-        let mut view = Self { stations, ..Self::default() };
+        let alert_setups = Setup::of_all(&directory.alert_entries);
+        let mut view = Self { stations, alert_setups, ..Self::default() };
         let parents: HashMap<VsId, &VirtualServer> =
             directory.virtual_servers.iter().map(|server| (server.id, server)).collect();
         for record in &directory.virtual_servers {
@@ -236,6 +240,12 @@ impl View {
     /// The fraud guard's rules that somebody has put for this virtual server, or above it.
     pub(crate) fn guard(&self, vs: VsId) -> Option<&Rules> {
         self.servers.get(&vs)?.guard.as_deref()
+    }
+
+    /// What is set for a virtual server's alerts; as nothing is where it has nothing.
+    pub(crate) fn alert_setup(&self, vs: VsId) -> &Setup {
+        static NOTHING: LazyLock<Setup> = LazyLock::new(Setup::default);
+        self.alert_setups.get(&vs).unwrap_or(&NOTHING)
     }
 
     /// The virtual server of this path; slashes at its ends do not matter.

@@ -110,6 +110,7 @@ impl Work for StationWork {
             Health::Up { .. } => tracing::info!(gateway = %self.station.id, "gateway up"),
             Health::Connecting => tracing::debug!(gateway = %self.station.id, "gateway connecting"),
         }
+        self.engine.observe_health(&self.station, &health);
         match self.station.heard(health) {
             Some(true) => self.engine.look_everywhere(),
             Some(false) => self.engine.look(self.station.id),

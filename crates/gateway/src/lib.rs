@@ -8,6 +8,7 @@ mod backoff;
 mod board;
 mod callback;
 mod catalogue;
+mod certificate;
 mod facts;
 mod fields;
 mod http;

@@ -1,6 +1,8 @@
 //! Whom a gateway trusts over TLS: the system's root certificates, and a CA of the provider's own where one is entered.
 
+use crate::certificate::{Expiry, Noting};
 use crate::{BuildError, Problem};
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
@@ -25,18 +27,36 @@ pub(crate) fn read_certificates(field: &str, pem: &str) -> Result<Vec<Certificat
     Ok(found)
 }
 
-/// A client's side of TLS that trusts the system's roots and these certificates, and checks the host's name.
-pub(crate) async fn client_config(own_ca: &[CertificateDer<'static>]) -> Result<ClientConfig, BuildError> {
+/// A client's side of TLS that trusts the system's roots and these certificates, checks the host's name, and notes when the host's
+/// certificate expires.
+pub(crate) async fn client_config(
+    own_ca: &[CertificateDer<'static>],
+    expiry: Arc<Expiry>,
+) -> Result<ClientConfig, BuildError> {
     let unbuilt = |error: rustls::Error| BuildError(format!("TLS cannot be set up: {error}"));
     let mut roots = RootCertStore::clone(system_roots().await);
     for certificate in own_ca {
         roots.add(certificate.clone()).map_err(unbuilt)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    if roots.is_empty() {
+        // A verifier is not made without roots; this one trusts nobody, and says so.
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(unbuilt)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        return Ok(config);
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|error| BuildError(format!("TLS cannot be set up: {error}")))?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(unbuilt)?
-        .with_root_certificates(roots)
+        .dangerous()
+        // Verifies just as without it.
+        .with_custom_certificate_verifier(Arc::new(Noting { verifier, expiry }))
         .with_no_client_auth();
     Ok(config)
 }
@@ -46,7 +66,7 @@ pub(crate) async fn client_config(own_ca: &[CertificateDer<'static>]) -> Result<
 /// # Errors
 /// [`BuildError`]: TLS cannot be set up.
 pub async fn system_tls() -> Result<ClientConfig, BuildError> {
-    client_config(&[]).await
+    client_config(&[], Arc::default()).await
 }
 
 /// The system's root certificates, read once for all.

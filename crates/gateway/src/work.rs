@@ -47,6 +47,11 @@ pub trait Gateway: Send + Sync + 'static {
         None
     }
 
+    /// When the certificate that its peer showed last expires (Unix time, ms); `None` where it showed none, or it is not known.
+    fn certificate_expires_ms(&self) -> Option<i64> {
+        None
+    }
+
     /// How its lines are, for a gateway that has lines, such as modems. Quick; called whenever somebody looks.
     fn lines(&self) -> Vec<LineStatus> {
         Vec::new()

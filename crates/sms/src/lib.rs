@@ -39,5 +39,6 @@ pub use segment::{
 pub use septets::{fill_bits, pack_septets, unpack_septets};
 pub use transliterate::transliterate;
 pub use words::{
-    GatewayId, Kind, MessageState, OutcomeClass, PasscodeState, ReceiptState, ReplaceType, VsId,
+    AlertState, GatewayId, Kind, MessageState, OutcomeClass, PasscodeState, ReceiptState, ReplaceType,
+    Severity, VsId,
 };

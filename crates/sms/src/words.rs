@@ -107,6 +107,30 @@ named! {
 }
 
 named! {
+    /// How much an alert matters.
+    Severity {
+        /// Good to know.
+        Info = 0 "info",
+        /// Somebody should look at it today.
+        Warning = 1 "warning",
+        /// Somebody must look at it now.
+        Critical = 2 "critical",
+    }
+}
+
+named! {
+    /// Where an alert stands.
+    AlertState {
+        /// Nobody has acknowledged it.
+        Open = 0 "open",
+        /// Somebody has said that they see to it.
+        Acknowledged = 1 "acknowledged",
+        /// It is over.
+        Closed = 2 "closed",
+    }
+}
+
+named! {
     /// What a receipt says of one segment (SMPP 3.4 §5.2.28 in textgate's words).
     ReceiptState {
         /// On its way (ENROUTE, ACCEPTED, UNKNOWN): nothing final.

@@ -2,7 +2,10 @@
 //!
 //! A decision that says no says it in words for whoever asked.
 
-use crate::{Allocation, Difference, NewGateway, NewUser, OtpTemplate, Role, SmsSettings, UserRecord};
+use crate::{
+    AlertEntry, AlertEntryKind, Allocation, Difference, NewGateway, NewUser, OtpTemplate, Role, SmsSettings,
+    UserRecord,
+};
 use serde_json::{Map, Value, json};
 
 /// The number that [`Role::Full`] is stored as.
@@ -193,4 +196,27 @@ pub(crate) fn difference(before: Option<&UserRecord>, after: Option<&NewUser>) -
     let value =
         |map: Map<String, Value>, is_there: bool| if is_there { Value::Object(map) } else { Value::Null };
     Difference { before: value(from, before.is_some()), after: value(to, after.is_some()) }
+}
+
+/// What was done where something is set for alerts.
+pub(crate) fn alert_entry_was_put(entry: &AlertEntry, is_there: bool) -> String {
+    let verb = if is_there { "changed" } else { "added" };
+    format!("{verb} {}", called_entry(entry.kind, &entry.name))
+}
+
+/// What was done where something that was set for alerts is removed, or the conflict that it is not there.
+pub(crate) fn alert_entry_was_removed(
+    kind: AlertEntryKind,
+    name: &str,
+    is_there: bool,
+) -> Result<String, String> {
+    let called = called_entry(kind, name);
+    if is_there { Ok(format!("removed {called}")) } else { Err(format!("there is no {called}")) }
+}
+
+fn called_entry(kind: AlertEntryKind, name: &str) -> String {
+    match name {
+        "" => format!("the {}", kind.name()),
+        name => format!("{} \"{name}\"", kind.name()),
+    }
 }

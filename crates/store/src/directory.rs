@@ -1,6 +1,6 @@
 //! Everything that is not a message: virtual servers, their settings, gateways, keys, users and credits.
 
-use crate::{Difference, NewUser, UserRecord};
+use crate::{AlertEntry, AlertEntryKind, Difference, NewUser, UserRecord};
 use serde::{Deserialize, Serialize};
 use textgate_sms::{GatewayId, VsId};
 
@@ -31,6 +31,8 @@ pub struct Directory {
     pub otp_templates: Vec<OtpTemplate>,
     /// Rules of the fraud guard, as JSON that dispatch reads, of those that have any.
     pub guard_rules: Vec<(VsId, serde_json::Value)>,
+    /// What is set for alerts, by virtual server, kind and name.
+    pub alert_entries: Vec<AlertEntry>,
 }
 
 /// One tenant.
@@ -195,6 +197,22 @@ pub enum Change {
         rules: Option<serde_json::Value>,
         /// What the audit log shows of it.
         difference: Difference,
+    },
+    /// Adds something that is set for alerts, or puts it in place of what has its name.
+    PutAlertEntry {
+        /// What.
+        entry: AlertEntry,
+        /// What the audit log shows of it: never a whole number.
+        difference: Difference,
+    },
+    /// Removes it.
+    RemoveAlertEntry {
+        /// Whose.
+        vs: VsId,
+        /// What it is.
+        kind: AlertEntryKind,
+        /// Its name.
+        name: String,
     },
     /// Gives or takes credits.
     Allocate {

@@ -3,6 +3,7 @@
 //! Nothing else writes SQL. This room knows `sms` and nobody above it: it keeps what dispatch decided, and decides by
 //! itself only what must be decided inside the transaction (credits, idempotency).
 
+mod alert;
 mod audit;
 mod awaiting;
 mod changes;
@@ -24,6 +25,7 @@ mod standing;
 mod store;
 mod user;
 
+pub use alert::{AlertEntry, AlertEntryKind, AlertNotice, AlertRecord, AlertStep, NewAlert};
 pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 pub use directory::{
     Allocation, ApiKeyRecord, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey, NewGateway,

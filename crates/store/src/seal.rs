@@ -20,6 +20,8 @@ pub enum Purpose {
     Inbound,
     /// The secret of a user's second factor; bound to the user's number.
     Totp,
+    /// What an alert says and to whom; bound to the alert's id.
+    Alert,
 }
 
 /// Why something could not be unsealed.
@@ -58,7 +60,7 @@ struct Ring {
     opening: Vec<(u16, Ciphers)>,
 }
 
-type Ciphers = [XChaCha20Poly1305; 4];
+type Ciphers = [XChaCha20Poly1305; 5];
 
 /// While this is there, what was sealed meanwhile may still be on its way to the store.
 pub struct Held(#[allow(dead_code, reason = "it is what is counted")] Guard<Arc<Ring>>);
@@ -232,6 +234,7 @@ fn ciphers(master: &[u8; 32]) -> Ciphers {
         cipher("textgate settings 1"),
         cipher("textgate inbound 1"),
         cipher("textgate totp 1"),
+        cipher("textgate alert 1"),
     ]
 }
 

@@ -12,6 +12,8 @@ pub enum SealedPlace {
     Totp(u32),
     /// A message that a phone sent, by the store's own number for it.
     Inbound(u64),
+    /// What an alert says.
+    Alert(MessageId),
     /// A message's text.
     Text(MessageId),
 }
@@ -59,6 +61,7 @@ impl SealedPlace {
             Self::Settings(_) => Purpose::Settings,
             Self::Totp(_) => Purpose::Totp,
             Self::Inbound(_) => Purpose::Inbound,
+            Self::Alert(_) => Purpose::Alert,
             Self::Text(_) => Purpose::Text,
         }
     }

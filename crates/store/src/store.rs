@@ -154,10 +154,41 @@ pub trait Store: Send + Sync + 'static {
         notes: Vec<AuditNote>,
     ) -> Answer<'static, ()>;
 
-    /// The newest id in the store: ids go on from there.
+    /// Raises alerts: each is new, or, where one of its `dedup_key` is open or acknowledged and recent enough, counted there. Answers
+    /// each as it is now, and whether it is new.
+    fn raise_alerts(&self, new: Vec<NewAlert>) -> Answer<'_, Vec<(AlertRecord, bool)>>;
+
+    /// Takes a step with an alert where that is possible. Answers the alert afterwards and whether the step was taken; `None` if there
+    /// is no such alert.
+    fn step_alert(&self, id: MessageId, step: AlertStep) -> Answer<'_, Option<(AlertRecord, bool)>>;
+
+    /// One alert, whoever's it is.
+    fn alert(&self, id: MessageId) -> Answer<'_, Option<AlertRecord>>;
+
+    /// A virtual server's alerts, the newest first, older than `before`: all, or those that are not closed (`Some(true)`), or are.
+    fn alerts(
+        &self,
+        vs: VsId,
+        is_open: Option<bool>,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AlertRecord>>;
+
+    /// All alerts that are not closed, by id, after this one: what a start has to go on with.
+    fn open_alerts(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<AlertRecord>>;
+
+    /// Alerts that nobody has acknowledged, of this code; at most 100.
+    fn alerts_by_code(&self, code: String) -> Answer<'_, Vec<AlertRecord>>;
+
+    /// How much room there is where the store writes: what is free and all of it (octets). `None` where that cannot be told.
+    fn room(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    /// The newest id in the store, of messages and alerts: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 
-    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
+    /// Deletes finished messages and alerts older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
     /// most `limit` messages at once. Answers how many messages went.
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
 

@@ -10,7 +10,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn show(visit: Visit) -> Answer {
-    let sections = nav::sections(visit.text(), visit.vs, visit.person.role, "");
+    let sections = nav::sections(visit.text(), visit.vs, visit.person.role, "", 0);
     let first = sections.first().and_then(|section| section.links.first()).ok_or(Failure::NotFound)?;
     answer::see(&first.address)
 }

@@ -1,9 +1,12 @@
 //! The pages: one file for each, with its routes.
 
 mod account;
+mod alert_settings;
+mod alerts;
 mod allocation;
 mod api_keys;
 mod audit;
+mod contacts;
 mod dashboard;
 mod external;
 pub(crate) mod failure;
@@ -39,6 +42,9 @@ pub(crate) fn routes() -> Vec<Route> {
         messages::routes(),
         message::routes(),
         otp::routes(),
+        alerts::routes(),
+        contacts::routes(),
+        alert_settings::routes(),
         virtual_servers::routes(),
         users::routes(),
         api_keys::routes(),

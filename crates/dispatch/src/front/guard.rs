@@ -72,6 +72,7 @@ impl Dispatch {
         let action =
             format!("released numbers that begin with {prefix}: the fraud guard blocks them no longer");
         let note = AuditNote { at_ms: now_ms, actor: actor.to_owned(), vs, action };
+        engine.guard_acts(vs, range, false);
         let Changed { put, gone } = changed;
         Ok(engine.store.keep_guard_blocks(put, gone, vec![note]).await?)
     }

@@ -16,7 +16,7 @@ mod external;
 mod guard;
 mod manifest;
 mod messages;
-mod names;
+pub(crate) mod names;
 mod preview;
 mod resend;
 mod secrets;

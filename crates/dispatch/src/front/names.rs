@@ -5,7 +5,7 @@
 const LONGEST: usize = 64;
 
 /// What is wrong with a name, if anything is.
-pub(super) fn problem_of(name: &str) -> Option<&'static str> {
+pub(crate) fn problem_of(name: &str) -> Option<&'static str> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
     if name.is_empty() {
         Some("enter a name")

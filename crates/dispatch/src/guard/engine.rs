@@ -74,6 +74,9 @@ impl Engine {
                 is_dry_run,
                 "fraud guard: messages to a range of numbers are not answered; the range is blocked"
             );
+            if !is_dry_run {
+                self.guard_acts(vs, &range.to_string(), true);
+            }
             let after = if is_dry_run { " (dry run: nothing is refused)" } else { "" };
             let action = format!(
                 "blocked numbers that begin with {range} for {minutes} minutes: their codes are not entered{after}"

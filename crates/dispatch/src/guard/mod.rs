@@ -198,6 +198,14 @@ impl Guard {
         shown.collect()
     }
 
+    /// Whether a range, by how its numbers begin, is blocked now.
+    pub(crate) fn is_blocked(&self, vs: VsId, range: &str, now_ms: i64) -> bool {
+        let is_it = |block: &GuardBlockView| {
+            block.range == range && block.until_ms > now_ms && block.excused_until_ms.is_none()
+        };
+        self.blocks(vs, now_ms).iter().any(is_it)
+    }
+
     /// How many blocks are in force, of all virtual servers.
     pub(crate) fn blocks_in_force(&self, now_ms: i64) -> usize {
         let now_s = seconds(now_ms);

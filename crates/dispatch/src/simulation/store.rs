@@ -364,6 +364,36 @@ impl Store for ModelStore {
         self.read(move |_| ())
     }
 
+    fn raise_alerts(&self, new: Vec<NewAlert>) -> Answer<'_, Vec<(AlertRecord, bool)>> {
+        self.read(move |_| new.into_iter().map(|new| (new.record, true)).collect())
+    }
+
+    fn step_alert(&self, _: MessageId, _: AlertStep) -> Answer<'_, Option<(AlertRecord, bool)>> {
+        self.read(|_| None)
+    }
+
+    fn alert(&self, _: MessageId) -> Answer<'_, Option<AlertRecord>> {
+        self.read(|_| None)
+    }
+
+    fn alerts(
+        &self,
+        _: VsId,
+        _: Option<bool>,
+        _: Option<MessageId>,
+        _: usize,
+    ) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn open_alerts(&self, _: MessageId, _: usize) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn alerts_by_code(&self, _: String) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(|_| Vec::new())
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         self.read(|disk| disk.messages.keys().next_back().copied().unwrap_or(MessageId::from_u64(0)))
     }

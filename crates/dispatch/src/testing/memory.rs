@@ -7,7 +7,7 @@ use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
-use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_sms::{AlertState, MessageId, MessageState, VsId};
 use textgate_store::*;
 
 /// What an Idempotency-Key stands for: a request, and the message it made.
@@ -23,6 +23,9 @@ pub(crate) struct MemoryStore {
     pub(crate) figures: Mutex<Vec<Tally>>,
     pub(crate) guard_blocks: Mutex<Vec<GuardBlock>>,
     pub(crate) notes: Mutex<Vec<AuditNote>>,
+    pub(crate) alerts: Mutex<BTreeMap<MessageId, AlertRecord>>,
+    pub(crate) credits: Mutex<Vec<(VsId, Credits)>>,
+    pub(crate) room: Mutex<Option<(u64, u64)>>,
     /// While set, nothing can be written.
     pub(crate) is_full: Mutex<bool>,
     /// How long the answer about one message, or to its cancel, is on its way. Done is what is asked at once.
@@ -293,7 +296,7 @@ impl Store for MemoryStore {
         answer(Ok(self.directory.lock().unwrap().clone()))
     }
 
-    /// Understands the settings of the root, with its gateways, the passcode service's, and rules of the fraud guard.
+    /// Understands the settings of the root, with its gateways, the passcode service's, rules of the fraud guard, and what is set for alerts.
     fn change(&self, _: String, _: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
         let mut directory = self.directory.lock().unwrap();
         for change in changes {
@@ -303,6 +306,21 @@ impl Store for MemoryStore {
                 continue;
             }
             passcodes::change(&mut directory, &change);
+            match change.clone() {
+                Change::PutAlertEntry { entry, .. } => {
+                    let is_other = |there: &AlertEntry| {
+                        (there.vs, there.kind, &there.name) != (entry.vs, entry.kind, &entry.name)
+                    };
+                    directory.alert_entries.retain(is_other);
+                    directory.alert_entries.push(entry);
+                }
+                Change::RemoveAlertEntry { vs, kind, name } => {
+                    let is_other =
+                        |there: &AlertEntry| (there.vs, there.kind, &there.name) != (vs, kind, &name);
+                    directory.alert_entries.retain(is_other);
+                }
+                _ => {}
+            }
             let Change::PutSmsSettings { vs, settings, gateways, .. } = change else { continue };
             directory.sms_settings = vec![(vs, settings)];
             let record = |(position, new): (usize, NewGateway)| GatewayRecord {
@@ -323,7 +341,7 @@ impl Store for MemoryStore {
     }
 
     fn all_credits(&self) -> Answer<'_, Vec<(VsId, Credits)>> {
-        answer(Ok(Vec::new()))
+        answer(Ok(self.credits.lock().unwrap().clone()))
     }
 
     fn ledger(&self, _: VsId, _: usize) -> Answer<'_, Vec<LedgerEntry>> {
@@ -383,6 +401,78 @@ impl Store for MemoryStore {
         blocks.extend(put);
         self.notes.lock().unwrap().extend(notes);
         answer(Ok(()))
+    }
+
+    fn raise_alerts(&self, new: Vec<NewAlert>) -> Answer<'_, Vec<(AlertRecord, bool)>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        let mut alerts = self.alerts.lock().unwrap();
+        let mut raised = Vec::new();
+        for NewAlert { record, since_ms } in new {
+            let there = alerts.values_mut().rev().find(|there| {
+                there.dedup_key.is_some()
+                    && (there.vs, &there.dedup_key) == (record.vs, &record.dedup_key)
+                    && there.state != AlertState::Closed
+                    && there.id >= MessageId::first_at(since_ms)
+            });
+            if let Some(there) = there {
+                there.count += 1;
+                there.last_ms = record.last_ms;
+                raised.push((there.clone(), false));
+            } else {
+                alerts.insert(record.id, record.clone());
+                raised.push((record, true));
+            }
+        }
+        answer(Ok(raised))
+    }
+
+    fn step_alert(&self, id: MessageId, step: AlertStep) -> Answer<'_, Option<(AlertRecord, bool)>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        let mut alerts = self.alerts.lock().unwrap();
+        answer(Ok(alerts.get_mut(&id).map(|alert| {
+            let is_taken = alert.take(&step);
+            (alert.clone(), is_taken)
+        })))
+    }
+
+    fn alert(&self, id: MessageId) -> Answer<'_, Option<AlertRecord>> {
+        answer(Ok(self.alerts.lock().unwrap().get(&id).cloned()))
+    }
+
+    fn alerts(
+        &self,
+        vs: VsId,
+        is_open: Option<bool>,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AlertRecord>> {
+        let alerts = self.alerts.lock().unwrap();
+        let fits = |alert: &&AlertRecord| {
+            alert.vs == vs
+                && is_open.is_none_or(|is_open| is_open == (alert.state != AlertState::Closed))
+                && before.is_none_or(|before| alert.id < before)
+        };
+        answer(Ok(alerts.values().rev().filter(fits).take(limit).cloned().collect()))
+    }
+
+    fn open_alerts(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<AlertRecord>> {
+        let alerts = self.alerts.lock().unwrap();
+        let open = alerts.values().filter(|alert| alert.id > after && alert.state != AlertState::Closed);
+        answer(Ok(open.take(limit).cloned().collect()))
+    }
+
+    fn alerts_by_code(&self, code: String) -> Answer<'_, Vec<AlertRecord>> {
+        let alerts = self.alerts.lock().unwrap();
+        let open = alerts.values().filter(|alert| alert.code == code && alert.state == AlertState::Open);
+        answer(Ok(open.cloned().collect()))
+    }
+
+    fn room(&self) -> Option<(u64, u64)> {
+        *self.room.lock().unwrap()
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

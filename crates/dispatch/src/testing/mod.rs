@@ -74,6 +74,25 @@ impl Bench {
         bench
     }
 
+    /// Ends this engine, and begins another one on the same store with the same gateways.
+    pub(crate) async fn again(bench: &Self, limits: Limits) -> Self {
+        bench.dispatch.shutdown().await;
+        let store = Arc::clone(&bench.store);
+        let plugin = bench.plugin.clone();
+        let parts = Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            sealer: Sealer::new(&[7; 32]).unwrap(),
+            plugins: Plugins::new(vec![Arc::new(plugin.clone())]),
+            environment: Environment::default(),
+            limits,
+            metrics: Arc::default(),
+        };
+        let engine = Engine::open(parts, bench.dispatch.engine.clock).await.unwrap();
+        let bench = Self { dispatch: Dispatch { engine }, store, plugin };
+        bench.dispatch.engine.run().await.unwrap();
+        bench
+    }
+
     /// Puts the root's gateways.
     pub(crate) async fn set(&self, keys: &[&str], on_uncertain: OnUncertain) {
         self.set_as(keys, Settings { on_uncertain, ..Settings::default() }).await;

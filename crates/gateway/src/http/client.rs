@@ -1,8 +1,10 @@
 //! The HTTP client of one gateway: pool, TLS, proxy, and the network guard as its resolver.
 
 use super::options::Options;
+use crate::certificate::Expiry;
 use crate::{BuildError, NetworkGuard, trust};
 use reqwest::redirect::Policy;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an unused connection is kept. Apache and Node close theirs after 5 s by default; a request that meets a
@@ -14,10 +16,14 @@ const IDLE: Duration = Duration::from_secs(4);
 pub(crate) const USER_AGENT: &str = concat!("textgate/", env!("CARGO_PKG_VERSION"));
 
 /// A client that connects only where the guard permits.
-pub(crate) async fn connect(options: &Options, guard: &NetworkGuard) -> Result<reqwest::Client, BuildError> {
+pub(crate) async fn connect(
+    options: &Options,
+    guard: &NetworkGuard,
+    expiry: &Arc<Expiry>,
+) -> Result<reqwest::Client, BuildError> {
     let unbuilt =
         |what: &dyn std::fmt::Display| BuildError(format!("the HTTP client cannot be set up: {what}"));
-    let mut tls = trust::client_config(&options.own_ca).await?;
+    let mut tls = trust::client_config(&options.own_ca, Arc::clone(expiry)).await?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
 
     let builder = reqwest::Client::builder()

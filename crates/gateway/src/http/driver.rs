@@ -8,6 +8,7 @@ use super::flight::Bounds;
 use super::options::Options;
 use super::preview;
 use super::token::Tokens;
+use crate::certificate::Expiry;
 use crate::quote::{Hidden, quote};
 use crate::{
     Balance, BuildError, Callback, CallbackError, Gateway, Health, NetworkGuard, Outcome, Plan, PlanError,
@@ -35,6 +36,8 @@ pub(crate) struct Driver<E> {
     secrets: Zeroizing<Vec<String>>,
     options: Options,
     client: OnceCell<reqwest::Client>,
+    /// When the provider's certificate expires.
+    expiry: Arc<Expiry>,
 }
 
 impl<E: Exchange> Driver<E> {
@@ -52,12 +55,13 @@ impl<E: Exchange> Driver<E> {
             secrets: Zeroizing::new(secrets),
             options,
             client: OnceCell::new(),
+            expiry: Arc::default(),
         }
     }
 
     /// The client, made when it is first needed.
     pub(super) async fn client(&self) -> Result<&reqwest::Client, BuildError> {
-        self.client.get_or_try_init(|| client::connect(&self.options, &self.guard)).await
+        self.client.get_or_try_init(|| client::connect(&self.options, &self.guard, &self.expiry)).await
     }
 
     async fn work(&self, work: &dyn Work, stop: Stop) {
@@ -138,6 +142,10 @@ impl<E: Exchange> Driver<E> {
 impl<E: Exchange> Gateway for Driver<E> {
     fn plan(&self, text: &str) -> Result<Plan, PlanError> {
         self.exchange.plan(text)
+    }
+
+    fn certificate_expires_ms(&self) -> Option<i64> {
+        self.expiry.ms()
     }
 
     fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {

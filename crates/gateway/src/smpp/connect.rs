@@ -80,8 +80,9 @@ async fn open(smpp: &Smpp, address: SocketAddr) -> Result<Socket, Fault> {
     if !smpp.account.is_tls {
         return Ok(Socket::Plain(stream));
     }
-    let config =
-        trust::client_config(&smpp.account.own_ca).await.map_err(|error| fault(error.to_string()))?;
+    let config = trust::client_config(&smpp.account.own_ca, Arc::clone(&smpp.expiry))
+        .await
+        .map_err(|error| fault(error.to_string()))?;
     let host = smpp.account.host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host).map_err(|_| fault("TLS needs a host name or an address"))?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {

@@ -8,6 +8,7 @@ use super::text;
 use super::turn::{self, Ended};
 use crate::backoff::{Backoff, random};
 use crate::board::Board;
+use crate::certificate::Expiry;
 use crate::{Gateway, NetworkGuard, Plan, PlanError, Preview, PreviewError, Stop, Submission, Work};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::AtomicU16;
@@ -20,6 +21,8 @@ pub(super) struct Smpp {
     pub account: Account,
     pub guard: NetworkGuard,
     pub shared: Shared,
+    /// When the SMSC's certificate expires.
+    pub expiry: Arc<Expiry>,
 }
 
 /// What the binds of an account share.
@@ -57,7 +60,7 @@ impl Smpp {
         let pace = Mutex::new(Pace::new(account.throughput, Instant::now()));
         // Not from 0 after each start: a phone may still have parts of an old text.
         let reference = AtomicU16::new(random() as u16);
-        Self { account, guard, shared: Shared { pace, reference } }
+        Self { account, guard, shared: Shared { pace, reference }, expiry: Arc::default() }
     }
 
     /// Keeps one bind bound.
@@ -126,6 +129,10 @@ impl Gateway for Smpp {
 
     fn preview(&self, submission: &Submission) -> Result<Preview, PreviewError> {
         preview::preview(self, submission)
+    }
+
+    fn certificate_expires_ms(&self) -> Option<i64> {
+        self.expiry.ms()
     }
 
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {

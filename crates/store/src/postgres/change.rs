@@ -3,12 +3,11 @@
 //! Nodes take turns: of two changes at the same time, the second is checked against what the first left. Every node hears of it by a
 //! notification with the commit.
 
-use super::audit;
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::number;
 use super::users::{self, ancestry};
-use super::{guard, otp};
+use super::{alerts, audit, guard, otp};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -113,6 +112,13 @@ async fn make(conn: &Conn, changes: &Changes, change: &Change) -> Result<Made, F
             guard::put_rules(conn, *vs, rules.as_ref()).await?;
             Made::new(*vs, (changes::guard_rules_were_put(&name, rules.is_some()), difference.clone()))
         }
+        Change::PutAlertEntry { entry, difference } => {
+            virtual_server(conn, entry.vs).await?;
+            Made::new(entry.vs, (alerts::put(conn, entry).await?, difference.clone()))
+        }
+        Change::RemoveAlertEntry { vs, kind, name } => {
+            Made::new(*vs, (alerts::remove(conn, *vs, *kind, name).await?, Difference::default()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(conn, changes, *vs, *allocation, note).await?)
         }
@@ -197,6 +203,7 @@ async fn remove(conn: &Conn, id: VsId) -> Result<(String, Difference), Failure> 
         "DELETE FROM guard_block WHERE vs = $1",
         "DELETE FROM session WHERE person IN (SELECT id FROM person WHERE vs = $1)",
         "DELETE FROM person WHERE vs = $1",
+        "DELETE FROM alert_entry WHERE vs = $1",
         "DELETE FROM virtual_server WHERE id = $1",
     ] {
         conn.run(sql, &[&number]).await?;

@@ -1,5 +1,6 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
+use super::alerts;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
 use super::users;
@@ -48,6 +49,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         OTP_SETTINGS,
         OTP_TEMPLATES,
         GUARD_RULES,
+        alerts::ENTRIES,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -120,6 +122,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.guard_rules.push(json_of(&row)?);
+    }
+    for row in next() {
+        directory.alert_entries.extend(alerts::read_entry(&row)?);
     }
     Ok(directory)
 }

@@ -2,8 +2,8 @@
 
 use super::command::{Speak, Way};
 use super::{
-    PostgresStore, accept, adopt, audit, change, entries, figures, guard, list, page, passcodes, retention,
-    sealed, sign_ins,
+    PostgresStore, accept, adopt, alerts, audit, change, entries, figures, guard, list, page, passcodes,
+    retention, sealed, sign_ins,
 };
 use crate::queue::Urgency;
 use crate::*;
@@ -268,6 +268,41 @@ impl Store for PostgresStore {
         let weight = put.len() + gone.len() + notes.len();
         let speak: Speak<_, _> = |conn, input: &guard::Blocks| Box::pin(guard::keep(conn, input));
         self.write((put, gone, notes), Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn raise_alerts(&self, new: Vec<NewAlert>) -> Answer<'_, Vec<(AlertRecord, bool)>> {
+        let weight = new.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<NewAlert>| Box::pin(alerts::raise(conn, input));
+        self.write(new, Urgency::Now, weight, false, None, Way::Alone(speak))
+    }
+
+    fn step_alert(&self, id: MessageId, step: AlertStep) -> Answer<'_, Option<(AlertRecord, bool)>> {
+        self.now((id, step), |conn, input| Box::pin(alerts::step(conn, input)))
+    }
+
+    fn alert(&self, id: MessageId) -> Answer<'_, Option<AlertRecord>> {
+        self.read(move |conn| Box::pin(alerts::one(conn, id)))
+    }
+
+    fn alerts(
+        &self,
+        vs: VsId,
+        is_open: Option<bool>,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(move |conn| Box::pin(alerts::list(conn, vs, is_open, before, limit)))
+    }
+
+    fn open_alerts(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(move |conn| Box::pin(alerts::open(conn, after, limit)))
+    }
+
+    fn alerts_by_code(&self, code: String) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(move |conn| {
+            let code = code.clone();
+            Box::pin(async move { alerts::by_code(conn, &code).await })
+        })
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

@@ -8,6 +8,7 @@
 
 mod accept;
 mod adopt;
+mod alerts;
 mod audit;
 mod change;
 mod command;

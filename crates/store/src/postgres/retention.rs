@@ -2,8 +2,8 @@
 //! are a transaction of their own.
 
 use super::connect::{Conn, words};
-use super::figures;
 use super::partitions::{Cut, DAY_MS, Partitions};
+use super::{alerts, figures};
 use crate::rules::EARLY_KEPT_MS;
 use tokio_postgres::Error;
 
@@ -40,6 +40,7 @@ pub(super) async fn prune(
     figures::expire(conn, now_ms).await?;
     while conn.run(EARLY, &[&(now_ms - EARLY_KEPT_MS), &CHUNK]).await? > 0 {}
     while conn.run(INBOUND, &[&before_ms, &CHUNK]).await? > 0 {}
+    while alerts::expire(conn, before_ms, CHUNK).await? > 0 {}
     let mut gone = 0;
     for day in partitions.all(Cut::Message).into_iter().filter(|day| (day + 1) * DAY_MS <= before_ms) {
         if gone >= limit {

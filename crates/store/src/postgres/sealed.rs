@@ -27,6 +27,7 @@ fn table(place: SealedPlace) -> Table {
         SealedPlace::Settings(_) => Table { name: "gateway", owner: "id", octets: "settings" },
         SealedPlace::Totp(_) => Table { name: "person", owner: "id", octets: "totp" },
         SealedPlace::Inbound(_) => Table { name: "inbound", owner: "gateway", octets: "sealed" },
+        SealedPlace::Alert(_) => Table { name: "alert", owner: "id", octets: "sealed" },
         SealedPlace::Text(_) => Table { name: "message", owner: "id", octets: "text" },
     }
 }
@@ -68,7 +69,8 @@ pub(super) async fn page(
     page.next = match after {
         SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
         SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
-        SealedPlace::Inbound(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
+        SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
+        SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
         SealedPlace::Text(_) => None,
     };
     Ok(page)
@@ -78,7 +80,7 @@ fn id(place: SealedPlace) -> i64 {
     match place {
         SealedPlace::Settings(GatewayId(id)) | SealedPlace::Totp(id) => i64::from(id),
         SealedPlace::Inbound(id) => id as i64,
-        SealedPlace::Text(id) => id.as_u64() as i64,
+        SealedPlace::Alert(id) | SealedPlace::Text(id) => id.as_u64() as i64,
     }
 }
 
@@ -88,6 +90,7 @@ fn at(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Settings(_) => SealedPlace::Settings(GatewayId(id as u32)),
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
+        SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
     }
 }
@@ -98,10 +101,11 @@ pub(super) async fn reseal(conn: &Conn, resealed: &[Resealed]) -> Result<usize, 
         // Whoever changes the directory at the same time counts its version too.
         audit::take_turn(conn).await?;
     }
-    let kinds: [fn(SealedPlace) -> bool; 4] = [
+    let kinds: [fn(SealedPlace) -> bool; 5] = [
         |place| matches!(place, SealedPlace::Settings(_)),
         |place| matches!(place, SealedPlace::Totp(_)),
         |place| matches!(place, SealedPlace::Inbound(_)),
+        |place| matches!(place, SealedPlace::Alert(_)),
         |place| matches!(place, SealedPlace::Text(_)),
     ];
     let (mut put, mut is_directory_changed) = (0, false);

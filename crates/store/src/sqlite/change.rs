@@ -5,7 +5,7 @@ use super::entries::number;
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
-use super::{audit, guard};
+use super::{alerts, audit, guard};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -95,6 +95,13 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
             let (_, name) = virtual_server(connection, *vs)?;
             guard::put_rules(connection, *vs, rules.as_ref())?;
             Made::new(*vs, (changes::guard_rules_were_put(&name, rules.is_some()), difference.clone()))
+        }
+        Change::PutAlertEntry { entry, difference } => {
+            virtual_server(connection, entry.vs)?;
+            Made::new(entry.vs, (alerts::put(connection, entry)?, difference.clone()))
+        }
+        Change::RemoveAlertEntry { vs, kind, name } => {
+            Made::new(*vs, (alerts::remove(connection, *vs, *kind, name)?, Difference::default()))
         }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
@@ -191,6 +198,7 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
         "DELETE FROM guard_block WHERE vs = ?1",
         "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",
         "DELETE FROM user WHERE vs = ?1",
+        "DELETE FROM alert_entry WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.0])?;

@@ -1,6 +1,6 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::{guard, users};
+use super::{alerts, guard, users};
 use crate::changes::role_of;
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
@@ -31,6 +31,7 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         next_user: number(&transaction, "next_user")? as u32,
         users: users::all(&transaction)?,
         guard_rules: guard::rules(&transaction)?,
+        alert_entries: alerts::entries(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

@@ -94,7 +94,10 @@ pub(super) fn scheduled(
 
 /// The newest id there is; 0 where there is none.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<MessageId> {
-    let newest =
-        connection.query_row("SELECT max(id) FROM message", [], |row| row.get::<_, Option<i64>>(0))?;
+    let newest = connection.query_row(
+        "SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM alert), 0))",
+        [],
+        |row| row.get::<_, Option<i64>>(0),
+    )?;
     Ok(MessageId::from_u64(newest.unwrap_or(0) as u64))
 }

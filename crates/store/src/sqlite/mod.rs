@@ -5,6 +5,7 @@
 //! commit at once; outcomes and receipts linger up to [5 ms](crate::queue::LINGER) to ride along with the next one.
 
 mod accept;
+mod alerts;
 mod audit;
 mod backup;
 mod change;
@@ -394,6 +395,43 @@ impl Store for SqliteStore {
     ) -> Answer<'static, ()> {
         let weight = put.len() + gone.len() + notes.len();
         self.write((put, gone, notes), Urgency::Lingers, weight, false, None, guard::keep)
+    }
+
+    fn raise_alerts(&self, new: Vec<NewAlert>) -> Answer<'_, Vec<(AlertRecord, bool)>> {
+        let weight = new.len();
+        self.write(new, Urgency::Now, weight, false, None, alerts::raise)
+    }
+
+    fn step_alert(&self, id: MessageId, step: AlertStep) -> Answer<'_, Option<(AlertRecord, bool)>> {
+        self.now((id, step), alerts::step)
+    }
+
+    fn alert(&self, id: MessageId) -> Answer<'_, Option<AlertRecord>> {
+        self.read(move |connection| alerts::one(connection, id))
+    }
+
+    fn alerts(
+        &self,
+        vs: VsId,
+        is_open: Option<bool>,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(move |connection| alerts::list(connection, vs, is_open, before, limit))
+    }
+
+    fn open_alerts(&self, after: MessageId, limit: usize) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(move |connection| alerts::open(connection, after, limit))
+    }
+
+    fn alerts_by_code(&self, code: String) -> Answer<'_, Vec<AlertRecord>> {
+        self.read(move |connection| alerts::by_code(connection, &code))
+    }
+
+    fn room(&self) -> Option<(u64, u64)> {
+        let room = rustix::fs::statvfs(self.readers.path()).ok()?;
+        // What this user may write: some is kept for root.
+        Some((room.f_bavail.saturating_mul(room.f_frsize), room.f_blocks.saturating_mul(room.f_frsize)))
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

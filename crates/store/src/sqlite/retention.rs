@@ -1,5 +1,6 @@
 //! Forgetting: old messages, texts past their time, and what only mattered for a while.
 
+use super::alerts;
 use super::command::Failure;
 use super::early;
 use super::figures;
@@ -49,7 +50,7 @@ pub(super) fn delete(session: &mut Session<'_>, ids: &[MessageId]) -> Result<usi
 }
 
 /// Deletes at most a chunk each of receipt ids, idempotency keys, early receipts and figures past their time, and of inbound messages
-/// older than this. Answers how many; with 0 there is nothing left.
+/// and alerts older than this. Answers how many; with 0 there is nothing left.
 pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize, Failure> {
     let now_ms = session.told_ms.max(*before_ms);
     let connection = session.connection;
@@ -57,6 +58,7 @@ pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize
     gone += session.key_periods.expire(connection, now_ms, CHUNK)?;
     gone += figures::expire(connection, now_ms, CHUNK)?;
     gone += early::expire(session, now_ms - EARLY_KEPT_MS, CHUNK)?;
+    gone += alerts::expire(connection, *before_ms, CHUNK)?;
     gone += connection
         .prepare_cached(
             "DELETE FROM inbound WHERE id IN

@@ -16,6 +16,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_4, then: None },
     Step { sql: STEP_PASSCODES, then: None },
     Step { sql: STEP_GUARD, then: None },
+    Step { sql: STEP_ALERTS, then: None },
 ];
 
 /// From one version to the next.
@@ -305,6 +306,41 @@ CREATE TABLE guard_block (
 ) STRICT, WITHOUT ROWID;
 ";
 
+// alert: the partial indices hold what is not closed, which is little. state: 0 open, 1 acknowledged, 2 closed. notices: JSON.
+const STEP_ALERTS: &str = "
+CREATE TABLE alert_entry (
+    vs INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (vs, kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alert (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    severity INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    dedup_key TEXT,
+    count INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    escalate_ms INTEGER,
+    escalated_ms INTEGER,
+    acknowledged_ms INTEGER,
+    acknowledged_by TEXT,
+    closed_ms INTEGER,
+    closed_by TEXT,
+    code TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    notices TEXT NOT NULL
+) STRICT;
+CREATE INDEX alert_by_vs ON alert (vs, id);
+CREATE INDEX alert_open ON alert (id) WHERE state < 2;
+CREATE INDEX alert_by_key ON alert (vs, dedup_key, id) WHERE state < 2 AND dedup_key IS NOT NULL;
+CREATE INDEX alert_by_code ON alert (code, id) WHERE state = 0;
+";
+
 /// Brings the file at `path` to the newest version, or says why not.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let cannot = |reason: String| StoreError::CannotOpen { path: path.display().to_string(), reason };
@@ -342,7 +378,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{figures, page, passcodes};
+    use super::super::{alerts, figures, page, passcodes};
     use super::*;
 
     fn fresh() -> Connection {
@@ -391,6 +427,7 @@ mod tests {
         .chain(figures::SEARCHES)
         .chain(page::SEARCHES)
         .chain(passcodes::SEARCHES)
+        .chain(alerts::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

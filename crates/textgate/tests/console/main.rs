@@ -19,6 +19,7 @@ mod browser;
 mod site;
 mod visitor;
 
+mod alerts;
 mod dashboard;
 mod fraud_guard;
 mod gate;

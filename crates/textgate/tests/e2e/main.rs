@@ -4,6 +4,7 @@
 
 mod kit;
 
+mod alerts;
 mod catalogue;
 mod change;
 mod cli;

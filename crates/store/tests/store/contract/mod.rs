@@ -1,6 +1,7 @@
 //! What every store must do, one function per sentence, whatever stands behind the trait.
 
 pub mod accepting;
+pub mod alerts;
 pub mod auditing;
 pub mod directory;
 pub mod figures;
@@ -145,6 +146,13 @@ macro_rules! every_store_keeps {
                 what_is_sealed_anew_is_there_after_reopening
                 what_changed_meanwhile_is_not_put_back
                 many_are_gone_through_in_bounded_steps;
+            alerts:
+                an_alert_is_there_as_it_was_raised_after_reopening
+                an_alert_of_a_key_that_is_open_and_recent_is_counted
+                an_alert_takes_each_step_once_and_in_order
+                alerts_are_listed_by_virtual_server_state_and_code
+                old_alerts_are_pruned
+                what_is_set_for_alerts_is_in_the_directory;
             files:
                 closing_writes_what_waits_and_refuses_what_comes
                 dropping_the_store_writes_what_waits;

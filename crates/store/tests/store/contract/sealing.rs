@@ -57,6 +57,8 @@ async fn filled(stores: &impl Stores) -> Arc<dyn Store> {
     store.change("test".into(), T, changes).await.unwrap();
     let inbound = InboundRecord { gateway: GATEWAY, at_ms: T, sealed: sealed_under(0, "inbound") };
     store.record_inbound(vec![inbound.clone(), inbound]).await.unwrap();
+    let alert = AlertRecord { sealed: sealed_under(0, "alert"), ..alerts::alert(7) };
+    store.raise_alerts(vec![NewAlert { record: alert, since_ms: T }]).await.unwrap();
     let text = |n| NewMessage { sealed_text: sealed_under(0, &format!("text {n}")), ..message(n) };
     store.accept((1..=5).map(text).collect()).await.unwrap();
     accept_one(&store, NewMessage { sealed_text: sealed_under(7, "text 6"), ..message(6) }).await;
@@ -72,10 +74,11 @@ pub async fn what_is_sealed_under_other_keys_is_found_page_by_page(stores: &impl
         let places: Vec<SealedPlace> = found.iter().map(|sealed| sealed.place).collect();
         assert_eq!(places[..2], [SealedPlace::Settings(GATEWAY), SealedPlace::Totp(1)]);
         assert!(matches!(places[2..4], [SealedPlace::Inbound(_), SealedPlace::Inbound(_)]), "{places:?}");
-        assert_eq!(places[4..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
-        let owners: Vec<u64> = found[..5].iter().map(|sealed| sealed.owner).collect();
-        assert_eq!(owners, [1, 1, 1, 1, id(1).as_u64()], "what each is bound to");
-        assert_eq!(found[4].octets, sealed_under(0, "text 1"));
+        assert_eq!(places[4], SealedPlace::Alert(id(7)));
+        assert_eq!(places[5..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
+        let owners: Vec<u64> = found[..6].iter().map(|sealed| sealed.owner).collect();
+        assert_eq!(owners, [1, 1, 1, 1, id(7).as_u64(), id(1).as_u64()], "what each is bound to");
+        assert_eq!(found[5].octets, sealed_under(0, "text 1"));
     }
     assert_eq!(all(&store, 0, 100).await.len(), 1);
 }
@@ -94,6 +97,7 @@ pub async fn what_is_sealed_anew_is_there_after_reopening(stores: &impl Stores) 
     assert_eq!(directory.gateways[0].sealed_settings, sealed_under(7, "settings"));
     assert_eq!(directory.users[0].sealed_totp, Some(sealed_under(7, "totp")));
     assert!(directory.version > version, "who keeps a copy of the directory learns of it");
+    assert_eq!(store.alert(id(7)).await.unwrap().unwrap().sealed, sealed_under(7, "alert"));
     let read = read(&store, 4).await;
     assert_eq!((read.sealed_text, read.state), (Some(sealed_under(7, "text 4")), MessageState::Accepted));
 }

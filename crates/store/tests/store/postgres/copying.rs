@@ -26,6 +26,8 @@ async fn fill(store: &Arc<dyn Store>) {
     };
     let key = NewApiKey { vs: VS, name: "app".into(), hash: [7; 32], role: Role::Send, rate: Some(3) };
     let user = people::user(1, "ada");
+    let body = serde_json::json!({"number": "15550100101"});
+    let contact = AlertEntry { vs: VS, kind: AlertEntryKind::Contact, name: "Ann".into(), body };
     let changes = vec![
         Change::PutSmsSettings {
             vs: VS,
@@ -35,6 +37,7 @@ async fn fill(store: &Arc<dyn Store>) {
         },
         Change::PutApiKey(key),
         Change::PutUser(user),
+        Change::PutAlertEntry { entry: contact, difference: Difference::default() },
     ];
     store.change("test".into(), T, changes).await.unwrap();
     let session = SessionRecord { id: SessionId([3; 32]), user: 1, generation: 0, began_ms: T, seen_ms: T };
@@ -61,6 +64,13 @@ async fn fill(store: &Arc<dyn Store>) {
         .record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![9; 40] }])
         .await
         .unwrap();
+    let closed = AlertStep::Closed { at_ms: T, by: "user ada".into() };
+    let told = AlertNotice { contact: "Ann".into(), step: 0, message: Some(7), refusal: None };
+    let told = AlertStep::Told { notices: vec![told], escalate_ms: Some(T + 9) };
+    let raised = [1, 2].map(|n| NewAlert { record: alerts::alert(n), since_ms: T });
+    store.raise_alerts(raised.into()).await.unwrap();
+    store.step_alert(id(1), told).await.unwrap();
+    store.step_alert(id(1), closed).await.unwrap();
     let mut figures = Figures::default();
     figures.to_sent.record(5);
     let tally = Tally { vs: VS, is_below: false, gateway: GATEWAY, at_ms: T, figures };
@@ -75,6 +85,7 @@ async fn look(store: &Arc<dyn Store>) -> String {
     seen += &format!("{unfinished:?} {:?}", store.scheduled(first.1, 9).await.unwrap());
     seen += &format!("{:?} {:?}", store.all_credits().await.unwrap(), store.ledger(VS, 9).await.unwrap());
     seen += &format!("{:?} {:?}", store.sessions().await.unwrap(), audit(store, 50).await);
+    seen += &format!("{:?}", store.alerts(VS, None, None, 9).await.unwrap());
     for n in [0, 99, 100, 7_999, 8_000] {
         let message = read(store, n).await;
         seen += &format!(

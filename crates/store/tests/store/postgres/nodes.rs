@@ -177,3 +177,22 @@ async fn a_receipt_that_comes_to_another_node_finds_its_message() {
     assert_eq!(b.record_receipts(vec![receipt(&["y"], ReceiptState::Delivered)]).await.unwrap(), [None]);
     assert_eq!(a.record(vec![sent(2, &["y"])]).await.unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_that_nodes_raise_at_once_is_one_and_its_step_is_taken_by_one() {
+    let Some(([a, b], _)) = two() else { return };
+    let same = |n| AlertRecord { dedup_key: Some("k".into()), ..alerts::alert(n) };
+    let raise = async |store: &Arc<dyn Store>, n| {
+        store.raise_alerts(vec![NewAlert { record: same(n), since_ms: T }]).await.unwrap().remove(0)
+    };
+    for round in 0..20 {
+        let (one, other) = tokio::join!(raise(&a, 10 * round + 1), raise(&b, 10 * round + 2));
+        assert!(one.1 != other.1, "one is new, the other is counted");
+        assert_eq!((one.0.id, one.0.count.max(other.0.count)), (other.0.id, 2));
+        let close = |by: &str| AlertStep::Closed { at_ms: T, by: by.into() };
+        let (first, second) =
+            tokio::join!(a.step_alert(one.0.id, close("a")), b.step_alert(one.0.id, close("b")));
+        let (first, second) = (first.unwrap().unwrap(), second.unwrap().unwrap());
+        assert!(first.1 != second.1 && first.0 == second.0, "{first:?} {second:?}");
+    }
+}
