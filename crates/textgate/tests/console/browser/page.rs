@@ -155,7 +155,14 @@ impl Browser {
             let metrics =
                 json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
             self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-            assert!(!self.overflows().await, "{name} is wider than a window of {width}");
+            if self.overflows().await {
+                // The innermost that stick out come last.
+                let who = "return [...document.querySelectorAll('body *')]
+                    .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+                    .map(one => one.tagName + '.' + one.className).slice(-8).join(' ')";
+                let who = self.script(who).await;
+                panic!("{name} is wider than a window of {width}: {who}");
+            }
         }
     }
 
