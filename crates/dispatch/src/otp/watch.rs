@@ -212,6 +212,11 @@ impl Engine {
         {
             return Ok(());
         }
+        // Another node may have heard the receipt.
+        let message = self.store.message(vs, id).await?;
+        if message.is_none_or(|message| message.state == MessageState::Delivered) {
+            return Ok(());
+        }
         if !is_other_well(&self.view.load(), vs, sent.gateway) {
             tracing::debug!(message = %id, "no receipt came, and no other gateway could send the passcode again");
             return Ok(());

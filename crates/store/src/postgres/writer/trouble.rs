@@ -35,7 +35,7 @@ impl Writer {
         let gives_up_at = self.fault.as_ref().and_then(|fault| fault.gives_up_at);
         let gives_up_at =
             gives_up_at.or_else(|| self.surroundings.queue.is_closing().then(|| now + CLOSE_PATIENCE));
-        if self.fault.is_none() {
+        if self.fault.as_ref().is_none_or(|fault| fault.error != error) {
             tracing::error!(%error, "the store cannot write; it tries again");
         }
         self.surroundings.health.fails(error.clone());

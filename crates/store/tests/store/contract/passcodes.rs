@@ -2,11 +2,11 @@
 
 use super::*;
 
-const DIGEST: [u8; 32] = [7; 32];
-const OTHER: [u8; 32] = [8; 32];
+pub const DIGEST: [u8; 32] = [7; 32];
+pub const OTHER: [u8; 32] = [8; 32];
 
 /// The `n`th message, with a passcode of five attempts that ends at `T + 600,000` and may be sent again from `T + 30,000` on.
-fn passcode(n: u64) -> NewMessage {
+pub fn passcode(n: u64) -> NewMessage {
     let new = NewPasscode {
         purpose: "login".into(),
         attempts_most: 5,
@@ -31,7 +31,7 @@ fn again(n: u64, by: Again, at_ms: i64) -> NewMessage {
     NewMessage { passcode: Some(Box::new(PasscodeStep::Again(step))), ..message(n) }
 }
 
-fn check(digest: [u8; 32], at_ms: i64) -> PasscodeCheck {
+pub fn check(digest: [u8; 32], at_ms: i64) -> PasscodeCheck {
     PasscodeCheck { vs: VS, id: id(1), digest, at_ms }
 }
 

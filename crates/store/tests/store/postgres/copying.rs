@@ -38,6 +38,18 @@ async fn fill(store: &Arc<dyn Store>) {
         Change::PutApiKey(key),
         Change::PutUser(user),
         Change::PutAlertEntry { entry: contact, difference: Difference::default() },
+        Change::PutOtpSettings { vs: VS, settings: serde_json::json!({"length": 8}) },
+        Change::PutOtpTemplate(OtpTemplate {
+            vs: VS,
+            purpose: "login".into(),
+            locale: "de".into(),
+            text: "Ihr Code: {code}".into(),
+        }),
+        Change::PutGuardRules {
+            vs: VS,
+            rules: Some(serde_json::json!({"mode": "on"})),
+            difference: Difference::default(),
+        },
     ];
     store.change("test".into(), T, changes).await.unwrap();
     let session = SessionRecord { id: SessionId([3; 32]), user: 1, generation: 0, began_ms: T, seen_ms: T };
@@ -71,10 +83,26 @@ async fn fill(store: &Arc<dyn Store>) {
     store.raise_alerts(raised.into()).await.unwrap();
     store.step_alert(id(1), told).await.unwrap();
     store.step_alert(id(1), closed).await.unwrap();
+    accept_one(store, passcodes::passcode(20_001)).await;
+    store.check_passcode(checked(passcodes::OTHER)).await.unwrap();
+    let block = GuardBlock {
+        vs: VS,
+        range: 4_915_112,
+        began_ms: T,
+        until_ms: T + 9,
+        times: u16::MAX,
+        excused_until_ms: 0,
+    };
+    store.keep_guard_blocks(vec![block], vec![], vec![]).await.unwrap();
     let mut figures = Figures::default();
     figures.to_sent.record(5);
     let tally = Tally { vs: VS, is_below: false, gateway: GATEWAY, at_ms: T, figures };
     store.add_figures(vec![tally]).await.unwrap();
+}
+
+/// A check of the one passcode.
+fn checked(digest: [u8; 32]) -> PasscodeCheck {
+    PasscodeCheck { id: id(20_001), ..passcodes::check(digest, T) }
 }
 
 async fn look(store: &Arc<dyn Store>) -> String {
@@ -93,6 +121,10 @@ async fn look(store: &Arc<dyn Store>) -> String {
             message.state, message.events, message.sealed_text, message.payers
         );
     }
+    let passcode = store.passcode(VS, id(20_001)).await.unwrap().unwrap();
+    let PasscodeRecord { number, purpose, seed, messages, attempts, resend_after_ms, recipe, .. } = passcode;
+    seen += &format!("{number:?} {purpose} {seed:?} {messages:?} {attempts} {resend_after_ms:?} {recipe}");
+    seen += &format!("{:?}", store.guard_blocks().await.unwrap());
     let question = FiguresQuestion {
         vs: VS,
         is_below: false,
@@ -143,7 +175,7 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
     assert!(copied.before >= 5_000, "what was there was not copied again: {}", copied.before);
     let last = last.unwrap();
     assert!(last.is_compared && last.done == last.of, "{last:?}");
-    assert!(copied.tables.contains(&("message", 12_001)), "{copied:?}");
+    assert!(copied.tables.contains(&("message", 12_002)), "{copied:?}");
 
     let store = open(&url);
     assert_eq!(look(&store).await, before);
@@ -155,6 +187,8 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
     assert_eq!(store.record(vec![sent(12_500, &["other"])]).await.unwrap().len(), 1);
     store.record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![] }]).await.unwrap();
     allocate(&store, VS, 2_000_000).await;
+    let approved = store.check_passcode(checked(passcodes::DIGEST)).await.unwrap().unwrap();
+    assert_eq!((approved.state, approved.attempts_left), (PasscodeState::Approved, 3));
     let check = store.verify_audit(AuditPoint::default(), 100).await.unwrap();
     assert!(check.broken.is_none() && check.is_end);
     drop(store);

@@ -152,7 +152,7 @@ async fn a_backup_is_left_to_the_database_and_a_newer_one_is_left_alone() {
     let name = url.rsplit('/').next().unwrap();
     Postgres::shared().sql(name, "UPDATE textgate.schema SET version = 99");
     let opened = PostgresStore::open(Database::parse(&url).unwrap(), PostgresOptions::default());
-    assert_eq!(opened.err(), Some(StoreError::TooNew { found: 99, known: 1 }));
+    assert!(matches!(opened.err(), Some(StoreError::TooNew { found: 99, .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

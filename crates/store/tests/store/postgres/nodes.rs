@@ -196,3 +196,56 @@ async fn an_alert_that_nodes_raise_at_once_is_one_and_its_step_is_taken_by_one()
         assert!(first.1 != second.1 && first.0 == second.0, "{first:?} {second:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_checks_on_two_nodes_one_is_approved_and_each_attempt_counts() {
+    let Some((nodes, _)) = two() else { return };
+    for n in 1..=40 {
+        accept_one(&nodes[0], passcodes::passcode(n)).await;
+    }
+    // Even ones are never given the right code.
+    let digest = |n: u64, at: usize| if n % 2 == 1 && at == 3 { passcodes::DIGEST } else { passcodes::OTHER };
+    let mut checks = Vec::new();
+    for at in 0..10 {
+        for n in 1..=40 {
+            let check = PasscodeCheck { id: id(n), ..passcodes::check(digest(n, at), T) };
+            checks.push((n, nodes[(at + n as usize) % 2].check_passcode(check)));
+        }
+    }
+    let mut counted = vec![(0, 0, 0); 41];
+    for (n, check) in checks {
+        let answer = check.await.unwrap().unwrap();
+        let (approved, ended, pending) = &mut counted[n as usize];
+        *approved += usize::from(answer.state == PasscodeState::Approved && answer.is_now);
+        *ended += usize::from(answer.state == PasscodeState::TooManyAttempts && answer.is_now);
+        *pending += usize::from(answer.state == PasscodeState::Pending);
+    }
+    for (n, (approved, ended, pending)) in counted.into_iter().enumerate().skip(1) {
+        assert_eq!(approved + ended, 1, "passcode {n} ended once");
+        assert!(
+            pending <= 4 && (approved == 1 || pending == 4),
+            "passcode {n}: {pending} wrong codes were tried"
+        );
+        assert!(n % 2 == 1 || approved == 0, "passcode {n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sealed_anew_on_one_node_is_heard_of_on_the_other() {
+    let Some(([a, b], _)) = two() else { return };
+    tenants(&a).await;
+    let totp = vec![1; 40];
+    let user = NewUser { sealed_totp: Some(totp.clone()), ..people::user(1, "ada") };
+    a.change("test".into(), T, vec![Change::PutUser(user)]).await.unwrap();
+    let version = b.directory().await.unwrap().version;
+    let resealed = Resealed { place: SealedPlace::Totp(1), before: totp, after: vec![2; 40] };
+    assert_eq!(a.reseal(vec![resealed.clone()]).await.unwrap(), 1);
+    hears(&b, Notice::DirectoryChanged).await;
+    let directory = b.directory().await.unwrap();
+    assert_eq!(
+        (directory.version, directory.users[0].sealed_totp.as_deref()),
+        (version + 1, Some(&[2; 40][..]))
+    );
+    assert_eq!(b.reseal(vec![resealed]).await.unwrap(), 0, "it is not what was found any more");
+    assert_eq!(b.directory().await.unwrap().version, version + 1);
+}
