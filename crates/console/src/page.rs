@@ -10,7 +10,7 @@ use crate::visit::{Guest, Theme, Visit};
 use textgate_dispatch::Branch;
 use textgate_dispatch::UserRole;
 use textgate_gateway::Problem;
-use textgate_sms::VsId;
+use textgate_sms::{Country, VsId};
 
 /// Most virtual servers in the switcher; beyond it, those near the one that is shown.
 const MOST_SERVERS: usize = 100;
@@ -184,6 +184,11 @@ impl Page {
     /// The text of a word of a list.
     pub fn word(&self, list: &'static str, word: &str) -> Phrase {
         self.text.word(list, word)
+    }
+
+    /// A country.
+    pub fn country(&self, country: &Country) -> Phrase {
+        self.text.country(*country)
     }
 
     /// A whole number.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
+use textgate_sms::Country;
 
 /// A language of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -169,6 +170,13 @@ impl Text {
     pub fn word(self, list: &'static str, word: &str) -> Phrase {
         let text = self.0.texts().get(&format!("{list}.{word}"));
         Phrase(text.map_or_else(|| Cow::Owned(word.to_owned()), |text| Cow::Borrowed(text.as_str())))
+    }
+
+    /// A country by its name and two letters; by these alone where the texts do not name it.
+    pub fn country(self, country: Country) -> Phrase {
+        let letters = country.as_str();
+        let name = self.word("country", letters);
+        if name == *letters { name } else { Phrase(Cow::Owned(format!("{name} ({letters})"))) }
     }
 
     /// What dispatch says is wrong, in this language where the texts have that sentence.

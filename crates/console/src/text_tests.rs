@@ -189,6 +189,13 @@ fn numbers_and_times_are_written_as_the_language_does() {
 }
 
 #[test]
+fn a_country_has_its_name_where_the_texts_have_it_and_its_letters_always() {
+    let country = |letters| Country::parse(letters).unwrap();
+    assert_eq!(Text::new(Language::De).country(country("CZ")), "Tschechien (CZ)");
+    assert_eq!(Text::new(Language::En).country(country("FJ")), "FJ");
+}
+
+#[test]
 fn what_is_put_into_a_text_stands_in_its_place() {
     let phrase = Text::new(Language::En).get("virtual_servers.edit_title").with("name", "acme/{name}");
     assert_eq!(phrase.to_string(), "Change acme/{name}");

@@ -147,13 +147,7 @@ fn form_of(rules: &GuardRules) -> Form {
 fn rules_of(form: &Form, text: Text) -> Result<GuardRules, Problems> {
     let mut problems = Problems::none();
     let mode = GuardMode::ALL.iter().find(|(_, name)| *name == form.get("mode")).map(|(mode, _)| *mode);
-    let mut countries = Vec::new();
-    for word in form.get("countries").split([' ', ',', ';', '\t']).filter(|word| !word.is_empty()) {
-        match Country::parse(word) {
-            Ok(country) => countries.push(country),
-            Err(_) => problems.add("countries", text.get("guard.no_country").with("name", word)),
-        }
-    }
+    let countries = countries_of(form, text, &mut problems);
     let mut limits = Vec::new();
     for line in form.get("limits").lines().map(str::trim).filter(|line| !line.is_empty()) {
         match limit_of(line) {
@@ -176,6 +170,18 @@ fn rules_of(form: &Form, text: Text) -> Result<GuardRules, Problems> {
         block_s: seconds("block_s"),
         longest_block_s: seconds("longest_block_s"),
     })
+}
+
+/// The countries in the field `countries`, by two letters each; what is none is a problem there.
+pub(super) fn countries_of(form: &Form, text: Text, problems: &mut Problems) -> Vec<Country> {
+    let mut countries = Vec::new();
+    for word in form.get("countries").split([' ', ',', ';', '\t']).filter(|word| !word.is_empty()) {
+        match Country::parse(word) {
+            Ok(country) => countries.push(country),
+            Err(_) => problems.add("countries", text.get("guard.no_country").with("name", word)),
+        }
+    }
+    countries
 }
 
 /// A limit as it stands in a line: `number 5 600`.

@@ -4,6 +4,7 @@ use crate::answer::{self, Answer};
 use crate::console::Console;
 use crate::page::Page;
 use crate::routes::{Need, Route};
+use crate::text::Text;
 use crate::visit::Visit;
 use askama::Template;
 use axum::extract::State;
@@ -44,12 +45,15 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
     standings.truncate(ROWS_MOST);
     let page =
         Page::new(&console, &visit, text.get("nav.gateway_statistics")).lead(text.get("statistics.lead"));
-    answer::html(&StatisticsPage { page, rows: standings.iter().map(row).collect() })
+    answer::html(&StatisticsPage {
+        page,
+        rows: standings.iter().map(|standing| row(standing, text)).collect(),
+    })
 }
 
-fn row(standing: &GatewayStanding) -> Row {
+fn row(standing: &GatewayStanding, text: Text) -> Row {
     Row {
-        country: standing.country.map_or_else(|| "—".to_owned(), String::from),
+        country: standing.country.map_or_else(|| "—".to_owned(), |country| text.country(country).into()),
         gateway: standing.name.clone(),
         attempts: standing.attempts.round() as u64,
         taken: percent(standing.sent, standing.attempts),

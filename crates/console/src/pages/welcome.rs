@@ -1,5 +1,6 @@
-//! First passwords: the set-up link that makes the first user, and the invitation by which a user sets theirs.
+//! First passwords: the set-up link that makes the first user (and asks where users are), and the invitation by which a user sets theirs.
 
+use super::fraud_guard::countries_of;
 use super::sign_in;
 use crate::answer::{self, Answer, Failure};
 use crate::console::Console;
@@ -12,6 +13,7 @@ use crate::visit::Guest;
 use askama::Template;
 use axum::extract::{Path, State};
 use std::sync::Arc;
+use textgate_sms::VsId;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -36,7 +38,7 @@ async fn show_set_up(State(console): State<Arc<Console>>, guest: Guest, Path(tok
     if !console.dispatch.is_set_up_token(&token) {
         return Err(Failure::NotFound);
     }
-    answer::html(&set_up_page(&guest, &Form::default(), &Problems::none()))
+    answer::html(&set_up_page(&console, &guest, &Form::default(), Problems::none())?)
 }
 
 async fn set_up(
@@ -48,14 +50,16 @@ async fn set_up(
     if !console.dispatch.is_set_up_token(&token) {
         return Err(Failure::NotFound);
     }
-    if let Some(problems) = not_the_same(&guest, &form) {
-        return answer::wrong(&set_up_page(&guest, &form, &problems));
+    let mut problems = not_the_same(&guest, &form).unwrap_or_default();
+    let countries = countries_of(&form, guest.text, &mut problems);
+    if !problems.is_empty() {
+        return answer::wrong(&set_up_page(&console, &guest, &form, problems)?);
     }
-    match console.dispatch.set_up(&token, form.trimmed("name"), form.get("password")).await {
+    match console.dispatch.set_up(&token, form.trimmed("name"), form.get("password"), countries).await {
         Ok(signed_in) => sign_in::begin("/console/", &signed_in.token),
         Err(error) => {
             let problems = Problems::of_refusal(error, "name", guest.text)?;
-            answer::wrong(&set_up_page(&guest, &form, &problems))
+            answer::wrong(&set_up_page(&console, &guest, &form, problems)?)
         }
     }
 }
@@ -105,18 +109,31 @@ fn passwords(guest: &Guest, problems: &Problems) -> [Field; 2] {
     [password, field("again", "account.again")]
 }
 
-fn set_up_page(guest: &Guest, form: &Form, problems: &Problems) -> WelcomePage {
+fn set_up_page(
+    console: &Console,
+    guest: &Guest,
+    form: &Form,
+    problems: Problems,
+) -> Result<WelcomePage, Failure> {
     let text = guest.text;
     let name = Field::text("name", text.get("users.name"))
         .help(text.get("users.name_help"))
         .required()
         .autocomplete("username")
-        .filled(form, problems);
-    let fields: Vec<Field> = [name].into_iter().chain(passwords(guest, problems)).collect();
+        .filled(form, &problems);
+    let mut fields: Vec<Field> = [name].into_iter().chain(passwords(guest, &problems)).collect();
+    // Where a manifest put rules before, they are not asked for again.
+    if console.dispatch.guard(VsId::ROOT)?.own.is_none() {
+        let countries = Field::text("countries", text.get("welcome.countries"))
+            .mark(text.get("form.optional"))
+            .help(text.get("welcome.countries_help"))
+            .filled(form, &problems);
+        fields.push(countries);
+    }
     let page = Page::outside(guest, text.get("welcome.set_up_title"))
         .lead(text.get("welcome.set_up_lead"))
-        .problems(problems, &fields);
-    WelcomePage { page, fields, name: None, button: text.get("welcome.set_up_button").into() }
+        .problems(&problems, &fields);
+    Ok(WelcomePage { page, fields, name: None, button: text.get("welcome.set_up_button").into() })
 }
 
 fn invitation_page(guest: &Guest, name: String, problems: &Problems) -> WelcomePage {

@@ -6,13 +6,14 @@ use crate::accounts::totp::{self, TotpSecret};
 use crate::accounts::{Failures, passwords};
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
+use crate::guard::GuardRules;
 use crate::people::*;
 use crate::words::DirectoryError;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
-use textgate_sms::VsId;
+use textgate_sms::{Country, VsId};
 use textgate_store::{
     AuditNote, Change, NewSession, NewUser, Purpose, SessionRecord, StoreError, UserRecord,
 };
@@ -165,12 +166,19 @@ impl Dispatch {
         !right.is_empty() && bool::from(right.as_bytes().ct_eq(token.as_bytes()))
     }
 
-    /// Makes the first user, an administrator of the root, by its one-time link, and signs it in.
+    /// Makes the first user, an administrator of the root, by its one-time link, and signs it in. Where countries are given, the fraud
+    /// guard lets passcodes go only there: with the user or not at all, so that no set-up is left half done.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] for another token and once there is a user, [`DirectoryError::Invalid`] at `name` or
     /// `password`, [`DirectoryError::StoreUnavailable`].
-    pub async fn set_up(&self, token: &str, name: &str, password: &str) -> Result<SignedIn, DirectoryError> {
+    pub async fn set_up(
+        &self,
+        token: &str,
+        name: &str,
+        password: &str,
+        countries: Vec<Country>,
+    ) -> Result<SignedIn, DirectoryError> {
         let unknown = || DirectoryError::NotFound("this set-up link".into());
         if !self.is_set_up_token(token) {
             return Err(unknown());
@@ -185,7 +193,15 @@ impl Dispatch {
                 }
                 let new = new_record(view, VsId::ROOT, name, UserRole::Administrator);
                 let id = new.id;
-                Ok((vec![Change::PutUser(NewUser { password: Some(hash), ..new })], id))
+                let mut changes = vec![Change::PutUser(NewUser { password: Some(hash), ..new })];
+                if !countries.is_empty() {
+                    // Rules that a manifest put before stay as they are but for this.
+                    let before = super::server(view, VsId::ROOT)?.guard_rules.as_ref();
+                    let rules = GuardRules { countries, ..before.cloned().unwrap_or_default() };
+                    let change = super::guard::change(VsId::ROOT, before, Some(rules));
+                    changes.extend(change.map_err(DirectoryError::Invalid)?);
+                }
+                Ok((changes, id))
             })
             .await?;
         *self.engine.accounts.set_up() = None;

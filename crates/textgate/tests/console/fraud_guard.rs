@@ -89,7 +89,10 @@ async fn an_auditor_reads_the_guard_and_statistics_and_changes_nothing() {
     }
     look(&browser, "gateway-statistics", async |browser| browser.goto(at, &statistics).await).await;
     let table = browser.text_of("table").await;
-    assert!(table.contains("US") && table.contains("main") && table.contains("100 %"), "{table}");
+    assert!(
+        table.contains("United States (US)") && table.contains("main") && table.contains("100 %"),
+        "{table}"
+    );
     browser.goto(at, &format!("/console/vs/{acme}/fraud-guard")).await;
     assert!(browser.text_of("#blocks").await.contains("491573123"));
     assert_eq!(browser.count("main form").await, 0);

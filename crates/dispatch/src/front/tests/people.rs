@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::accounts::tokens;
+use crate::guard::GuardRules;
 use crate::people::*;
 use crate::testing::START_MS;
 use std::net::IpAddr;
 use std::time::Duration;
+use textgate_sms::Country;
 use textgate_store::{AuditFilter, Role};
 
 pub(super) const PASSWORD: &str = "correct horse battery";
@@ -67,13 +69,13 @@ async fn the_first_user_is_made_by_a_link_that_is_good_once() {
     let bench = Bench::new().await;
     let token = bench.dispatch.set_up_token().unwrap();
     assert_eq!(bench.dispatch.set_up_token().unwrap(), token, "while the program runs it is one");
-    assert!(is_unknown(bench.dispatch.set_up("guess", "ada", PASSWORD).await));
-    assert_eq!(paths(bench.dispatch.set_up(&token, "a b", "short").await), ["name", "password"]);
-    let first = bench.dispatch.set_up(&token, "ada@example.com", PASSWORD).await.unwrap();
+    assert!(is_unknown(bench.dispatch.set_up("guess", "ada", PASSWORD, vec![]).await));
+    assert_eq!(paths(bench.dispatch.set_up(&token, "a b", "short", vec![]).await), ["name", "password"]);
+    let first = bench.dispatch.set_up(&token, "ada@example.com", PASSWORD, vec![]).await.unwrap();
     assert_eq!((first.person.vs, first.person.role), (VsId::ROOT, UserRole::Administrator));
     assert_eq!(bench.dispatch.session(&first.token), Some(first.person.clone()));
     assert_eq!(bench.dispatch.set_up_token(), None);
-    assert!(is_unknown(bench.dispatch.set_up(&token, "eve", PASSWORD).await));
+    assert!(is_unknown(bench.dispatch.set_up(&token, "eve", PASSWORD, vec![]).await));
     let bench = bench.reopened().await;
     assert_eq!(bench.dispatch.session(&first.token), Some(first.person), "sessions outlive a start");
     assert_eq!(bench.dispatch.set_up_token(), None);
@@ -84,6 +86,27 @@ async fn the_first_user_is_made_by_a_link_that_is_good_once() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
         }
     }
+}
+
+#[tokio::test]
+async fn countries_of_the_set_up_are_the_guards_and_leave_its_other_rules_alone() {
+    let country = |letters| Country::parse(letters).unwrap();
+    let bench = Bench::new().await;
+    let token = bench.dispatch.set_up_token().unwrap();
+    let wrong = bench.dispatch.set_up(&token, "ada", "short", vec![country("DE")]).await;
+    assert_eq!(paths(wrong), ["password"]);
+    assert_eq!(bench.dispatch.guard(VsId::ROOT).unwrap().own, None, "no set-up, no rules");
+    bench.dispatch.set_up(&token, "ada", PASSWORD, vec![country("DE"), country("AT")]).await.unwrap();
+    let rules = GuardRules { countries: vec![country("AT"), country("DE")], ..GuardRules::default() };
+    assert_eq!(bench.dispatch.guard(VsId::ROOT).unwrap().own, Some(rules));
+
+    let bench = Bench::new().await;
+    let before = GuardRules { block_ranges: false, ..GuardRules::default() };
+    bench.dispatch.put_guard("test", VsId::ROOT, Some(before.clone())).await.unwrap();
+    let token = bench.dispatch.set_up_token().unwrap();
+    bench.dispatch.set_up(&token, "ada", PASSWORD, vec![country("FR")]).await.unwrap();
+    let rules = GuardRules { countries: vec![country("FR")], ..before };
+    assert_eq!(bench.dispatch.guard(VsId::ROOT).unwrap().own, Some(rules));
 }
 
 #[tokio::test(start_paused = true)]
