@@ -364,17 +364,20 @@ async fn credits_and_room_are_seen_when_they_run_out_and_when_there_is_more() {
 async fn the_guard_raises_once_for_each_thing_that_it_stops_and_what_is_off_raises_nothing() {
     let bench = watching(0).await;
     for _ in 0..5 {
-        bench.dispatch.engine.guard_acts(ROOT, "codes to +88", true);
+        bench.dispatch.engine.guard_acts(ROOT, "88015", true);
     }
     pass(5).await;
-    assert_eq!(open(&bench).await[0].text, "textgate: Fraud guard stops messages: /: codes to +88");
+    assert_eq!(
+        open(&bench).await[0].text,
+        "textgate: Fraud guard stops messages: /: codes to numbers that begin with 88015"
+    );
     assert_eq!(open(&bench).await.len(), 1);
-    bench.dispatch.engine.guard_acts(ROOT, "codes to +88", false);
+    bench.dispatch.engine.guard_acts(ROOT, "88015", false);
     pass(5).await;
     assert_eq!(open(&bench).await.len(), 0);
     let off = vec!["fraud_guard".to_owned()];
     set(&bench, AlertSettings { hold_s: 0, off, ..AlertSettings::default() }).await;
-    bench.dispatch.engine.guard_acts(ROOT, "codes to +88", true);
+    bench.dispatch.engine.guard_acts(ROOT, "88015", true);
     pass(5).await;
     assert_eq!(open(&bench).await.len(), 0);
 }
@@ -411,4 +414,32 @@ async fn an_alert_that_cannot_be_stored_is_stored_later() {
     pass(30).await;
     assert_eq!(open(&bench).await.len(), 0);
     let _: &Arc<_> = &bench.store;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_of_numbers_that_the_fraud_guard_blocks_raises_an_alert_that_ends_with_its_release() {
+    let bench = watching(0).await;
+    let ask = async |number: u64| {
+        let request = crate::PasscodeRequest { to: number.to_string(), ..crate::PasscodeRequest::default() };
+        bench.dispatch.create_passcode(ROOT, request).await.is_ok()
+    };
+    // People, so that the guard knows how many codes are entered.
+    for n in 0..60 {
+        let number = 4_915_111_000_000 + n * 12_345;
+        assert!(ask(number).await);
+        bench.dispatch.engine.converted(ROOT, PhoneNumber::from_u64(number).unwrap());
+        pass(10).await;
+    }
+    for n in 0..200u64 {
+        ask(4_915_731_230_000 + n).await;
+        pass(10).await;
+    }
+    pass(5).await;
+    let raised = open(&bench).await;
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert!(raised[0].text.contains("codes to numbers that begin with 49157312"), "{}", raised[0].text);
+    let range = bench.dispatch.guard_blocks(ROOT).unwrap()[0].range.clone();
+    bench.dispatch.release_guard_block("test", ROOT, &range).await.unwrap();
+    pass(5).await;
+    assert_eq!(open(&bench).await.len(), 0);
 }
