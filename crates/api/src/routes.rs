@@ -89,6 +89,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::api_keys::routes());
     routes.extend(crate::users::routes());
     routes.extend(crate::audit::routes());
+    routes.extend(crate::webhooks::routes());
     routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes

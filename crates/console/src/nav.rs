@@ -26,6 +26,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
         &[
             Entry { key: "nav.sms_settings", page: "sms-settings", menu: "nav.communications" },
             entry("nav.messages", "messages"),
+            entry("nav.webhooks", "webhooks"),
         ],
     ),
     (

@@ -10,6 +10,7 @@ use crate::runners::Runners;
 use crate::station::Station;
 use crate::view::View;
 use crate::watching::Watchers;
+use crate::webhooks::{self, Webhooks};
 use crate::words::{DirectoryError, Happening, What};
 use crate::{Limits, Metrics, Parts, StartError};
 use arc_swap::ArcSwap;
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) agenda: Agenda,
     pub(crate) ids: std::sync::Mutex<IdSequence>,
     pub(crate) accounts: Accounts,
+    pub(crate) webhooks: Webhooks,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -77,6 +79,7 @@ impl Engine {
             agenda: Agenda::default(),
             ids: std::sync::Mutex::new(IdSequence::new(0, newest)),
             accounts: Accounts::default(),
+            webhooks: Webhooks::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -100,6 +103,7 @@ impl Engine {
         self.tasks.spawn(figures::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(webhooks::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -223,6 +227,7 @@ impl Engine {
             return;
         }
         self.runners.follow(self, view);
+        self.webhooks.follow();
         for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
             for submission in removed.remove() {
                 self.route(submission);

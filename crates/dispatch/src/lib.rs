@@ -32,6 +32,7 @@ mod station;
 mod testing;
 mod view;
 mod watching;
+mod webhooks;
 mod words;
 mod work;
 
@@ -43,4 +44,5 @@ pub use front::{
 pub use metrics::Metrics;
 pub use people::*;
 pub use watching::{Watch, Watched};
+pub use webhooks::WebhookLimits;
 pub use words::*;

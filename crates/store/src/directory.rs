@@ -1,6 +1,6 @@
 //! Everything that is not a message: virtual servers, their settings, gateways, keys, users and credits.
 
-use crate::{Difference, NewUser, UserRecord};
+use crate::{Difference, NewUser, UserRecord, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use textgate_sms::{GatewayId, VsId};
 
@@ -15,6 +15,8 @@ pub struct Directory {
     pub next_gateway: u32,
     /// The lowest number no user ever had.
     pub next_user: u32,
+    /// The lowest number no webhook endpoint ever had.
+    pub next_webhook: u32,
     /// All virtual servers; the root is always there.
     pub virtual_servers: Vec<VirtualServer>,
     /// Settings of those that have any.
@@ -25,6 +27,8 @@ pub struct Directory {
     pub api_keys: Vec<ApiKeyRecord>,
     /// All users, by number.
     pub users: Vec<UserRecord>,
+    /// All webhook endpoints, by number.
+    pub webhooks: Vec<WebhookRecord>,
 }
 
 /// One tenant.
@@ -147,6 +151,13 @@ pub enum Change {
     PutUser(NewUser),
     /// Removes a user and its sessions.
     RemoveUser {
+        /// Which.
+        id: u32,
+    },
+    /// Adds a webhook endpoint, or puts the one of this number anew.
+    PutWebhook(WebhookRecord),
+    /// Removes a webhook endpoint and its events.
+    RemoveWebhook {
         /// Which.
         id: u32,
     },

@@ -13,6 +13,7 @@ mod seal;
 mod sqlite;
 mod store;
 mod user;
+mod webhook;
 
 pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 pub use directory::{
@@ -29,3 +30,7 @@ pub use seal::{Purpose, SealError, Sealer};
 pub use sqlite::{Observer, SqliteOptions, SqliteStore};
 pub use store::{Answer, CommitStats, Store};
 pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};
+pub use webhook::{
+    EventEntry, EventState, OwedEvent, TriedEvent, WebhookBell, WebhookKind, WebhookKinds, WebhookRecord,
+    WebhookStatus,
+};

@@ -16,6 +16,8 @@ pub enum Purpose {
     Inbound,
     /// The secret of a user's second factor; bound to the user's number.
     Totp,
+    /// The secret that signs a webhook endpoint's events; bound to the endpoint's number.
+    Webhook,
 }
 
 /// Why something could not be unsealed.
@@ -31,7 +33,7 @@ pub enum SealError {
 
 /// Seals and unseals with XChaCha20-Poly1305 under keys derived from the key file.
 pub struct Sealer {
-    ciphers: [XChaCha20Poly1305; 4],
+    ciphers: [XChaCha20Poly1305; 5],
     mac: [u8; 32],
     prefix: [u8; 16],
     counter: AtomicU64,
@@ -49,6 +51,7 @@ impl Sealer {
                 cipher("textgate settings 1"),
                 cipher("textgate inbound 1"),
                 cipher("textgate totp 1"),
+                cipher("textgate webhook 1"),
             ],
             mac: derive(master, "textgate request 1"),
             prefix,

@@ -3,6 +3,7 @@
 use crate::*;
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use textgate_sms::{MessageId, MessageState, VsId};
 
@@ -107,11 +108,26 @@ pub trait Store: Send + Sync + 'static {
     /// Ends sessions that were last used, or began, before these times (Unix time, ms). Answers how many.
     fn expire_sessions(&self, seen_before_ms: i64, began_before_ms: i64) -> Answer<'_, usize>;
 
+    /// Rung after each commit that owes a webhook endpoint an event.
+    fn webhook_bell(&self) -> Arc<WebhookBell>;
+
+    /// Events that an endpoint is owed after this one, in order; at most 1,000.
+    fn owed_events(&self, endpoint: u32, after: u64, limit: usize) -> Answer<'_, Vec<OwedEvent>>;
+
+    /// Writes what came of attempts to deliver events. Never refuses and never forgets, as [`record`](Self::record).
+    fn tried_events(&self, tried: Vec<TriedEvent>) -> Answer<'static, ()>;
+
+    /// An endpoint's delivery log before this event, the newest first; at most 1,000.
+    fn event_log(&self, endpoint: u32, before: Option<u64>, limit: usize) -> Answer<'_, Vec<EventEntry>>;
+
+    /// Owes finished events from this one to that one once more, at most `limit`. Answers how many.
+    fn owe_again(&self, endpoint: u32, from: u64, to: u64, limit: usize) -> Answer<'_, usize>;
+
     /// The newest id in the store: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 
-    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
-    /// most `limit` messages at once. Answers how many messages went.
+    /// Deletes finished messages older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, and webhook
+    /// events that are finished and past their time or number, at most `limit` messages at once. Answers how many messages went.
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
 
     /// Erases texts of finished messages that ended before this. Answers how many.

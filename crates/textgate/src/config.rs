@@ -1,6 +1,7 @@
 //! The configuration: a small TOML file, the environment over it, and defaults that work without either.
 
 mod console;
+mod webhooks;
 
 pub(crate) use console::Console;
 
@@ -11,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use textgate_dispatch::Limits;
+use webhooks::Webhooks;
 
 /// Where the API listens unless told otherwise: only this machine reaches it.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) console: Console,
     /// Bounds.
     pub(crate) bounds: Bounds,
+    /// How webhooks are delivered.
+    webhooks: Webhooks,
 }
 
 /// How logs are written.
@@ -105,6 +109,7 @@ struct File {
     log: Log,
     console: console::File,
     limits: Bounds,
+    webhooks: Webhooks,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,6 +205,7 @@ impl Config {
         let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
         let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
+        file.webhooks.check()?;
         let console = Console::read(file.console)?;
         if console.oidc.is_some() && public_url.is_none() && !listen.ip().is_loopback() {
             return Err(Failure::configuration(
@@ -219,13 +225,15 @@ impl Config {
             log,
             console,
             bounds: file.limits,
+            webhooks: file.webhooks,
         })
     }
 
     /// For dispatch.
     pub(crate) fn limits(&self) -> Limits {
         let Console { session_idle, session_life, .. } = self.console;
-        Limits { session_idle, session_life, ..self.bounds.limits() }
+        let webhooks = self.webhooks.limits();
+        Limits { session_idle, session_life, webhooks, ..self.bounds.limits() }
     }
 
     /// The socket by which commands reach the running server.

@@ -15,6 +15,7 @@ mod sign_in;
 pub(crate) mod sms_settings;
 mod users;
 mod virtual_servers;
+mod webhooks;
 mod welcome;
 
 use crate::routes::Route;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
         dashboard::routes(),
         allocation::routes(),
         messages::routes(),
+        webhooks::routes(),
         message::routes(),
         virtual_servers::routes(),
         users::routes(),

@@ -26,6 +26,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod users;
+mod webhooks;
 
 pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;

@@ -1,6 +1,7 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
 use super::users;
+use super::webhooks;
 use crate::{ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, Role, SmsSettings, VirtualServer};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{GatewayId, VsId};
@@ -26,7 +27,9 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         next_vs: number(&transaction, "next_vs")? as u32,
         next_gateway: number(&transaction, "next_gateway")? as u32,
         next_user: number(&transaction, "next_user")? as u32,
+        next_webhook: number(&transaction, "next_webhook")? as u32,
         users: users::all(&transaction)?,
+        webhooks: webhooks::all(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

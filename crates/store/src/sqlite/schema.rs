@@ -1,6 +1,6 @@
 //! The tables, and how older files are brought to them: one step per version, each in one transaction.
 
-use super::audit;
+use super::{audit, webhooks};
 use crate::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -14,6 +14,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_2, then: Some(audit::chain_old) },
     Step { sql: STEP_3, then: None },
     Step { sql: STEP_4, then: None },
+    Step { sql: webhooks::STEP, then: None },
 ];
 
 /// From one version to the next.
@@ -291,7 +292,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{figures, page};
+    use super::super::{figures, page, webhooks};
     use super::*;
 
     fn fresh() -> Connection {
@@ -337,6 +338,7 @@ mod tests {
         .into_iter()
         .chain(figures::SEARCHES)
         .chain(page::SEARCHES)
+        .chain(webhooks::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

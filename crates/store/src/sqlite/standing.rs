@@ -2,8 +2,9 @@
 
 use super::awaiting::{Awaiting, Verdict};
 use super::session::Session;
+use super::webhooks;
 use crate::events::TimeLine;
-use crate::{Event, Transition};
+use crate::{Event, Transition, WebhookKind};
 use rusqlite::{OptionalExtension, Row, params};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -28,6 +29,8 @@ pub(super) struct Standing {
     text: Option<usize>,
     erases_text: bool,
     is_moved: bool,
+    /// Where it came to and when, to be told to whoever wants to know.
+    moves: SmallVec<[(MessageState, i64); 2]>,
     size: usize,
 }
 
@@ -53,6 +56,7 @@ impl Standing {
                 text: row.get::<_, Option<i64>>(9)?.map(|length| length as usize),
                 erases_text: false,
                 is_moved: false,
+                moves: SmallVec::new(),
                 size: 0,
             };
             standing.size = standing.size_without_line() + blob_size(row.get_ref(8)?.as_blob()?.len());
@@ -122,11 +126,17 @@ impl Standing {
             self.ended_ms = Some(at_ms);
         }
         (self.state, self.changed_ms) = (to, at_ms);
+        self.moves.push((to, at_ms));
         self.push(&Event::State { at_ms, to, reason });
     }
 
     /// Writes it back, in a row of the same size where that can be.
     pub(super) fn save(mut self, session: &mut Session<'_>) -> rusqlite::Result<()> {
+        for (to, at_ms) in &self.moves {
+            if let Some(kind) = WebhookKind::of_state(*to) {
+                webhooks::owe(session, self.vs, kind, self.id.as_u64(), *at_ms)?;
+            }
+        }
         if self.erases_text {
             self.text = None;
         }

@@ -25,3 +25,4 @@ mod secrets;
 mod send;
 mod shared;
 mod tenants;
+mod webhooks;

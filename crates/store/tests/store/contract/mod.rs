@@ -10,6 +10,7 @@ pub mod outcomes;
 pub mod people;
 pub mod receipts;
 pub mod retention;
+pub mod webhooks;
 
 use smallvec::{SmallVec, smallvec};
 use std::path::Path;

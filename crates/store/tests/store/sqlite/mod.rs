@@ -88,6 +88,13 @@ keeps! {
         figures_add_up_by_minute_hour_and_day_and_are_there_after_reopening
         figures_are_told_apart_by_virtual_server_gateway_and_what_is_below
         figures_past_their_time_go_and_the_coarser_stay;
+    webhooks:
+        an_endpoint_is_owed_each_change_after_reopening_too
+        a_state_that_is_already_final_owes_nothing
+        what_was_delivered_is_owed_no_more_and_can_be_owed_again
+        the_bell_tells_for_whom_a_commit_brought_something
+        a_number_of_an_endpoint_is_never_used_twice
+        events_go_with_history_and_with_their_endpoint;
     directory:
         a_new_store_has_the_root_and_nothing_else
         changes_are_answered_with_the_directory_and_there_after_reopening
