@@ -6,9 +6,10 @@ use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use textgate_dispatch::Caller;
-use textgate_sms::VsId;
+use textgate_sms::{MessageId, VsId};
 use textgate_store::Role;
 
 /// On the control socket: for which virtual server (its path).
@@ -121,6 +122,24 @@ impl FromRequestParts<Arc<Api>> for Target {
 pub(crate) async fn path_parameter(parts: &mut Parts, name: &str) -> Option<String> {
     let Path(mut found) = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await.ok()?;
     found.remove(name)
+}
+
+/// The id in the path; `None` where it is none, and so not anything's.
+pub(crate) struct PathId(Option<MessageId>);
+
+impl FromRequestParts<Arc<Api>> for PathId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
+        Ok(Self(path_parameter(parts, "id").await.and_then(|id| MessageId::parse(&id))))
+    }
+}
+
+impl PathId {
+    /// The id, where it can be one of these things: `"this message"`.
+    pub(crate) fn of(self, thing: &str) -> Result<MessageId, ProblemDetails> {
+        self.0.ok_or_else(|| ProblemDetails::not_found(thing))
+    }
 }
 
 fn unauthorized() -> ProblemDetails {

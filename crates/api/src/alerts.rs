@@ -1,6 +1,6 @@
 //! Alerts: raising one, reading them, acknowledging and closing them.
 
-use crate::access::{Access, path_parameter};
+use crate::access::{Access, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::messages::{limit, parameters, query};
@@ -10,14 +10,12 @@ use crate::shape::{Object, Shape, optional, required};
 use crate::state::Api;
 use crate::time::Shown;
 use crate::views::{COUNT, NAME};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Request, State};
 use axum::routing::{get, post};
-use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use textgate_dispatch::{AlertInput, AlertPage, AlertRefusal, AlertView, NoticeView};
 use textgate_gateway::Problem;
@@ -312,35 +310,18 @@ async fn raise(State(api): State<Arc<Api>>, access: Access, request: Request) ->
     Ok(response)
 }
 
-/// The id in the path; `None` where it is none, and so not any alert's.
-struct PathId(Option<MessageId>);
-
-impl FromRequestParts<Arc<Api>> for PathId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
-        Ok(Self(path_parameter(parts, "id").await.and_then(|id| MessageId::parse(&id))))
-    }
-}
-
-impl PathId {
-    fn known(self) -> Result<MessageId, ProblemDetails> {
-        self.0.ok_or_else(|| ProblemDetails::not_found("this alert"))
-    }
-}
-
 async fn show(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    let alert = api.dispatch.alert(access.vs, id.known()?).await?;
+    let alert = api.dispatch.alert(access.vs, id.of("this alert")?).await?;
     Ok(answer::json(StatusCode::OK, &AlertShown::from(alert)))
 }
 
 async fn acknowledge(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    let alert = api.dispatch.acknowledge_alert(&access.actor, access.vs, id.known()?).await?;
+    let alert = api.dispatch.acknowledge_alert(&access.actor, access.vs, id.of("this alert")?).await?;
     Ok(answer::json(StatusCode::OK, &AlertShown::from(alert)))
 }
 
 async fn close(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    let alert = api.dispatch.close_alert(&access.actor, access.vs, id.known()?).await?;
+    let alert = api.dispatch.close_alert(&access.actor, access.vs, id.of("this alert")?).await?;
     Ok(answer::json(StatusCode::OK, &AlertShown::from(alert)))
 }
 

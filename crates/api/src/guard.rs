@@ -1,9 +1,8 @@
 //! The fraud guard: its rules, the ranges it has blocked, and what it refused; and being told of codes that are checked elsewhere.
 
-use crate::access::{Access, FullAccess, Target, path_parameter};
+use crate::access::{Access, FullAccess, PathId, Target, path_parameter};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::PathId;
 use crate::problem::ProblemType;
 use crate::routes::{Allowed, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
@@ -411,7 +410,7 @@ async fn report_of(State(api): State<Arc<Api>>, target: Target) -> Answer {
 }
 
 async fn converted(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    api.dispatch.message_converted(access.vs, id.known()?).await?;
+    api.dispatch.message_converted(access.vs, id.of("this message")?).await?;
     Ok(answer::done())
 }
 

@@ -1,6 +1,6 @@
 //! Messages: sending one, reading them, calling them back. `POST /v1/messages` is the way that every passcode takes.
 
-use crate::access::{ACT_FOR_QUERY, Access, FullAccess, path_parameter};
+use crate::access::{ACT_FOR_QUERY, Access, FullAccess, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::problem::{ProblemDetails, ProblemType};
@@ -9,14 +9,12 @@ use crate::shape::{Object, Shape, optional, required};
 use crate::state::{Api, Door};
 use crate::time::{GIVEN, Given};
 use crate::views::{self, MessageShown, PageShown, TakenShown};
-use axum::extract::{FromRequestParts, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +26,8 @@ use textgate_store::Filter;
 /// Most messages of one page, and how many where the caller does not say.
 const PAGE_MOST: usize = 200;
 const PAGE_DEFAULT: usize = 50;
+/// What is looked for, where it does not exist.
+const MESSAGE: &str = "this message";
 
 /// 255 segments of 153 characters: no longer text can be sent (TS 23.040 §9.2.3.24.1).
 const LONGEST_TEXT: usize = 255 * 153;
@@ -327,11 +327,11 @@ async fn send(State(api): State<Arc<Api>>, access: Access, request: Request) -> 
 }
 
 async fn resend(State(api): State<Arc<Api>>, access: Access, id: PathId, headers: HeaderMap) -> Answer {
-    let (id, key) = (id.known()?, idempotency_key(&headers)?);
+    let (id, key) = (id.of(MESSAGE)?, idempotency_key(&headers)?);
     match api.dispatch.resend(access.vs, id, key).await {
         Ok(accepted) => taken(Ok(accepted)),
         Err(ResendRefusal::Refused(refusal)) => taken(Err(refusal)),
-        Err(ResendRefusal::NotFound) => Err(unknown_message()),
+        Err(ResendRefusal::NotFound) => Err(ProblemDetails::not_found(MESSAGE)),
         Err(unavailable @ ResendRefusal::StoreUnavailable(_)) => {
             Err(DirectoryError::from(unavailable).into())
         }
@@ -357,29 +357,8 @@ pub(crate) fn taken(answer: Result<Taken, Refusal>) -> Answer {
 
 // === read ===
 
-/// The id in the path; `None` where it is none, and so not any message's.
-pub(crate) struct PathId(Option<MessageId>);
-
-impl FromRequestParts<Arc<Api>> for PathId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
-        Ok(Self(path_parameter(parts, "id").await.and_then(|id| MessageId::parse(&id))))
-    }
-}
-
-impl PathId {
-    pub(crate) fn known(self) -> Result<MessageId, ProblemDetails> {
-        self.0.ok_or_else(unknown_message)
-    }
-}
-
-fn unknown_message() -> ProblemDetails {
-    ProblemDetails::not_found("this message")
-}
-
 async fn show(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    let view = api.dispatch.message(access.vs, id.known()?).await?;
+    let view = api.dispatch.message(access.vs, id.of(MESSAGE)?).await?;
     Ok(answer::json(StatusCode::OK, &MessageShown::from(view)))
 }
 
@@ -527,7 +506,7 @@ struct CancelledShown {
 }
 
 async fn cancel(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, id: PathId) -> Answer {
-    let id = id.known()?;
+    let id = id.of(MESSAGE)?;
     cancelled(id, api.dispatch.cancel(access.vs, id).await)
 }
 

@@ -9,6 +9,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use textgate_sms::VsId;
 
+/// Most entries on one page.
+const MOST: usize = 1_000;
+/// Entries looked at for one page. A filter that fits fewer gets a short page, and goes on from `next`.
+const MOST_LOOKED_AT: usize = 20_000;
+/// Entries stand in the order in which they were written. By so much the clocks of nodes may differ, or have been set back (ms).
+const CLOCK_SLACK_MS: i64 = 24 * 3600 * 1000;
+
 /// Something to be told by the audit log, besides changes of the directory, which tell themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditNote {
@@ -88,6 +95,64 @@ pub struct AuditPage {
     pub entries: Vec<AuditEntry>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<u64>,
+}
+
+/// A page that is gathered from chunks of the log, the newest first, whichever store they come from.
+pub(crate) struct Gathering<'a> {
+    filter: &'a AuditFilter,
+    limit: usize,
+    at: i64,
+    entries: Vec<AuditEntry>,
+    looked_at: usize,
+}
+
+impl<'a> Gathering<'a> {
+    /// Entries read at once.
+    pub(crate) const CHUNK: usize = 500;
+
+    /// Entries before this one.
+    pub(crate) fn new(filter: &'a AuditFilter, before: Option<u64>, limit: usize) -> Self {
+        let at = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+        Self { filter, limit: limit.clamp(1, MOST), at, entries: Vec::new(), looked_at: 0 }
+    }
+
+    /// Whose scope is looked through. One way for all: the root's is every entry.
+    pub(crate) fn scope(&self) -> VsId {
+        self.filter.vs.or(self.filter.within).unwrap_or(VsId::ROOT)
+    }
+
+    /// The number before which the next chunk begins.
+    pub(crate) fn before(&self) -> i64 {
+        self.at
+    }
+
+    /// Looks through a chunk of entries with their hashes. Answers the page where it is complete; else the next chunk is wanted.
+    pub(crate) fn take(&mut self, chunk: Vec<(Stored, Vec<u8>)>) -> Option<AuditPage> {
+        let is_last = chunk.len() < Self::CHUNK;
+        self.looked_at += chunk.len();
+        for (stored, hash) in chunk {
+            if self.entries.len() == self.limit {
+                return Some(self.page(true));
+            }
+            self.at = stored.id as i64;
+            let is_seen = self.filter.within.is_none_or(|within| {
+                let within = within.0.to_string();
+                stored.scope.split('.').any(|vs| vs == within)
+            });
+            let entry = stored.into_entry(hash.try_into().unwrap_or_default());
+            if self.filter.from_ms.is_some_and(|from| entry.at_ms < from.saturating_sub(CLOCK_SLACK_MS)) {
+                return Some(self.page(false));
+            }
+            if is_seen && self.filter.fits(&entry) {
+                self.entries.push(entry);
+            }
+        }
+        (is_last || self.looked_at >= MOST_LOOKED_AT).then(|| self.page(!is_last))
+    }
+
+    fn page(&mut self, has_more: bool) -> AuditPage {
+        AuditPage { entries: std::mem::take(&mut self.entries), next: has_more.then_some(self.at as u64) }
+    }
 }
 
 /// A place in the chain: an entry's number and hash. The default stands before the first entry.

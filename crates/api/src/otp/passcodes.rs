@@ -4,7 +4,7 @@ use super::shapes::{
     CHECK, CHECKED, CheckBody, CheckedShown, PASSCODE, PASSCODES, PasscodeBody, PasscodeShown,
     PasscodesShown, REQUEST, SENT, SentShown, states,
 };
-use crate::access::{Access, path_parameter};
+use crate::access::{Access, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::messages::{IDEMPOTENCY, idempotency_key, limit, parameters, query};
@@ -12,11 +12,9 @@ use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::Shape;
 use crate::state::{Api, Door};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Request, State};
 use axum::routing::{delete, get, post};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use textgate_dispatch::{PasscodeRequest, PasscodeSent};
@@ -187,7 +185,7 @@ fn sent(sent: &PasscodeSent) -> Answer {
 }
 
 async fn check(State(api): State<Arc<Api>>, access: Access, id: PathId, request: Request) -> Answer {
-    let id = id.known()?;
+    let id = id.of("this passcode")?;
     let bytes = api.read(request).await?;
     let CheckBody { code } = body::parse(&bytes, &CHECK)?;
     let checked = api.dispatch.check_passcode(access.vs, id, &code).await?;
@@ -195,17 +193,17 @@ async fn check(State(api): State<Arc<Api>>, access: Access, id: PathId, request:
 }
 
 async fn resend(State(api): State<Arc<Api>>, access: Access, id: PathId, headers: HeaderMap) -> Answer {
-    let (id, key) = (id.known()?, idempotency_key(&headers)?);
+    let (id, key) = (id.of("this passcode")?, idempotency_key(&headers)?);
     sent(&api.dispatch.resend_passcode(access.vs, id, key).await?)
 }
 
 async fn show(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    let passcode = api.dispatch.passcode(access.vs, id.known()?).await?;
+    let passcode = api.dispatch.passcode(access.vs, id.of("this passcode")?).await?;
     Ok(answer::json(StatusCode::OK, &PasscodeShown::from(passcode)))
 }
 
 async fn cancel(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answer {
-    let passcode = api.dispatch.cancel_passcode(access.vs, id.known()?).await?;
+    let passcode = api.dispatch.cancel_passcode(access.vs, id.of("this passcode")?).await?;
     Ok(answer::json(StatusCode::OK, &PasscodeShown::from(passcode)))
 }
 
@@ -248,23 +246,6 @@ impl Question {
             _ => self.limit = limit(value, PAGE_MOST)?,
         }
         Ok(())
-    }
-}
-
-/// The id in the path; `None` where it is none, and so not any passcode's.
-struct PathId(Option<MessageId>);
-
-impl FromRequestParts<Arc<Api>> for PathId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
-        Ok(Self(path_parameter(parts, "id").await.and_then(|id| MessageId::parse(&id))))
-    }
-}
-
-impl PathId {
-    fn known(self) -> Result<MessageId, ProblemDetails> {
-        self.0.ok_or_else(|| ProblemDetails::not_found("this passcode"))
     }
 }
 

@@ -4,21 +4,12 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::schema::TURN;
 use super::users::ancestry;
-use crate::audit::{Stored, stored_json};
+use crate::audit::{Gathering, Stored, stored_json};
 use crate::{AuditCheck, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use textgate_sms::VsId;
 use tokio_postgres::{Error, Row};
-
-/// Most entries on one page.
-const MOST: usize = 1_000;
-/// Entries looked at for one page. A filter that fits fewer gets a short page, and goes on from `next`.
-const MOST_LOOKED_AT: usize = 20_000;
-/// Entries stand in the order in which they were written. By so much the clocks of nodes may differ, or have been set back (ms).
-const CLOCK_SLACK_MS: i64 = 24 * 3600 * 1000;
-/// Entries read at once.
-const CHUNK: usize = 500;
 
 const COLUMNS: &str = "id, at_ms, actor, vs, scope, action, before, after, hash";
 
@@ -120,42 +111,17 @@ pub(super) async fn page(
     before: Option<u64>,
     limit: usize,
 ) -> Result<AuditPage, Error> {
-    let limit = limit.clamp(1, MOST);
-    // One way for all: the root's scope is every entry.
-    let within = i64::from(filter.vs.or(filter.within).unwrap_or(VsId::ROOT).0);
+    let mut gathering = Gathering::new(filter, before, limit);
     let sql = format!(
         "SELECT {COLUMNS} FROM audit WHERE id IN
          (SELECT entry FROM audit_scope WHERE vs = $1 AND entry < $2 ORDER BY entry DESC LIMIT $3) ORDER BY id DESC"
     );
-    let mut at = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
-    let (mut entries, mut looked_at) = (Vec::new(), 0);
+    let scope = i64::from(gathering.scope().0);
     loop {
-        let chunk = conn.rows(&sql, &[&within, &at, &(CHUNK as i64)]).await?;
-        let is_last = chunk.len() < CHUNK;
-        looked_at += chunk.len();
-        for row in &chunk {
-            let (stored, hash) = read(row)?;
-            if entries.len() == limit {
-                return Ok(AuditPage { entries, next: Some(at as u64) });
-            }
-            at = stored.id as i64;
-            let is_seen = filter.within.is_none_or(|within| {
-                let within = within.0.to_string();
-                stored.scope.split('.').any(|vs| vs == within)
-            });
-            let entry = stored.into_entry(hash.try_into().unwrap_or_default());
-            if filter.from_ms.is_some_and(|from| entry.at_ms < from.saturating_sub(CLOCK_SLACK_MS)) {
-                return Ok(AuditPage { entries, next: None });
-            }
-            if is_seen && filter.fits(&entry) {
-                entries.push(entry);
-            }
-        }
-        if is_last {
-            return Ok(AuditPage { entries, next: None });
-        }
-        if looked_at >= MOST_LOOKED_AT {
-            return Ok(AuditPage { entries, next: Some(at as u64) });
+        let rows = conn.rows(&sql, &[&scope, &gathering.before(), &(Gathering::CHUNK as i64)]).await?;
+        let chunk = rows.iter().map(read).collect::<Result<_, _>>()?;
+        if let Some(page) = gathering.take(chunk) {
+            return Ok(page);
         }
     }
 }

@@ -2,20 +2,10 @@
 
 use super::session::Session;
 use super::users::ancestry;
-use crate::audit::{Stored, stored_json};
+use crate::audit::{Gathering, Stored, stored_json};
 use crate::{AuditCheck, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::VecDeque;
 use textgate_sms::VsId;
-
-/// Most entries on one page.
-const MOST: usize = 1_000;
-/// Entries looked at for one page. A filter that fits fewer gets a short page, and goes on from `next`.
-const MOST_LOOKED_AT: usize = 20_000;
-/// Entries stand in the order in which they were written. By so much the wall clock may have been set back meanwhile (ms).
-const CLOCK_SLACK_MS: i64 = 24 * 3600 * 1000;
-/// Entries read at once.
-const CHUNK: usize = 500;
 
 const COLUMNS: &str = "id, at_ms, actor, vs, scope, action, before, after, hash";
 
@@ -111,42 +101,16 @@ pub(super) fn page(
     before: Option<u64>,
     limit: usize,
 ) -> rusqlite::Result<AuditPage> {
-    let limit = limit.clamp(1, MOST);
-    // One way for all: the root's scope is every entry.
-    let within = filter.vs.or(filter.within).unwrap_or(VsId::ROOT);
+    let mut gathering = Gathering::new(filter, before, limit);
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM audit WHERE id IN
          (SELECT entry FROM audit_scope WHERE vs = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3) ORDER BY id DESC"
     ))?;
-    let mut at = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
-    let (mut entries, mut looked_at) = (Vec::new(), 0);
     loop {
-        let chunk: VecDeque<(Stored, Vec<u8>)> =
-            statement.query_map(params![within.0, at, CHUNK as i64], read)?.collect::<Result<_, _>>()?;
-        let is_last = chunk.len() < CHUNK;
-        looked_at += chunk.len();
-        for (stored, hash) in chunk {
-            if entries.len() == limit {
-                return Ok(AuditPage { entries, next: Some(at as u64) });
-            }
-            at = stored.id as i64;
-            let is_seen = filter.within.is_none_or(|within| {
-                let within = within.0.to_string();
-                stored.scope.split('.').any(|vs| vs == within)
-            });
-            let entry = stored.into_entry(hash.try_into().unwrap_or_default());
-            if filter.from_ms.is_some_and(|from| entry.at_ms < from.saturating_sub(CLOCK_SLACK_MS)) {
-                return Ok(AuditPage { entries, next: None });
-            }
-            if is_seen && filter.fits(&entry) {
-                entries.push(entry);
-            }
-        }
-        if is_last {
-            return Ok(AuditPage { entries, next: None });
-        }
-        if looked_at >= MOST_LOOKED_AT {
-            return Ok(AuditPage { entries, next: Some(at as u64) });
+        let place = params![gathering.scope().0, gathering.before(), Gathering::CHUNK as i64];
+        let chunk = statement.query_map(place, read)?.collect::<Result<_, _>>()?;
+        if let Some(page) = gathering.take(chunk) {
+            return Ok(page);
         }
     }
 }
