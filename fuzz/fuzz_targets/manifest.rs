@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(dead_code, unreachable_pub)]
 
-#[path = "../../crates/textgate/src/config.rs"]
+#[path = "../../crates/textgate/src/config/mod.rs"]
 mod config;
 #[path = "../../crates/textgate/src/failure.rs"]
 mod failure;
