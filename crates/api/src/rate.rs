@@ -17,11 +17,18 @@ pub(crate) struct RateLimits {
 }
 
 impl RateLimits {
-    /// Counts one request of this key. `Err`: it is one too many, and so many seconds must pass (at least 1).
-    pub(crate) fn count(&self, key: u32, rate: u32) -> Result<(), u64> {
+    /// Counts one request of this key, and so many that it made `elsewhere`. `Err`: it is one too many, and so many seconds must pass (at
+    /// least 1).
+    pub(crate) fn count(&self, key: u32, rate: u32, elsewhere: u32) -> Result<(), u64> {
         // A limit of none lets nothing through; the directory refuses it, but a rate must not divide by zero here.
         let Some(quota) = NonZeroU32::new(rate).map(Quota::per_second) else { return Err(1) };
         let limiter = self.known(key, rate).unwrap_or_else(|| self.made(key, rate, quota));
+        // Those were let through there: where they are more than is left here, nothing is left.
+        for _ in 0..elsewhere.min(rate) {
+            if limiter.check().is_err() {
+                break;
+            }
+        }
         limiter
             .check()
             .map_err(|until| until.wait_time_from(self.clock.now()).as_millis().div_ceil(1000).max(1) as u64)
@@ -54,22 +61,31 @@ mod tests {
     fn a_key_may_send_its_rate_and_then_waits() {
         let rates = RateLimits::default();
         for _ in 0..5 {
-            assert_eq!(rates.count(1, 5), Ok(()));
+            assert_eq!(rates.count(1, 5, 0), Ok(()));
         }
-        assert_eq!(rates.count(1, 5), Err(1));
-        assert_eq!(rates.count(2, 5), Ok(()), "another key has a limit of its own");
+        assert_eq!(rates.count(1, 5, 0), Err(1));
+        assert_eq!(rates.count(2, 5, 0), Ok(()), "another key has a limit of its own");
     }
 
     #[test]
     fn a_changed_rate_counts_at_once() {
         let rates = RateLimits::default();
-        assert_eq!(rates.count(1, 1), Ok(()));
-        assert!(rates.count(1, 1).is_err());
-        assert_eq!(rates.count(1, 100), Ok(()));
+        assert_eq!(rates.count(1, 1, 0), Ok(()));
+        assert!(rates.count(1, 1, 0).is_err());
+        assert_eq!(rates.count(1, 100, 0), Ok(()));
+    }
+
+    #[test]
+    fn requests_on_other_nodes_count_as_those_here() {
+        let rates = RateLimits::default();
+        assert_eq!(rates.count(1, 5, 3), Ok(()));
+        assert_eq!(rates.count(1, 5, 0), Ok(()));
+        assert_eq!(rates.count(1, 5, 0), Err(1));
+        assert_eq!(rates.count(2, 5, 4_000_000_000), Err(1));
     }
 
     #[test]
     fn a_rate_of_none_lets_nothing_through() {
-        assert_eq!(RateLimits::default().count(1, 0), Err(1));
+        assert_eq!(RateLimits::default().count(1, 0, 0), Err(1));
     }
 }

@@ -85,6 +85,16 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
+    /// An API key that has a rate made a request: other nodes count it, too.
+    pub fn count_request(&self, key: u32) {
+        self.engine.exchange.request(key);
+    }
+
+    /// How many requests an API key made on other nodes since this was last asked.
+    pub fn requests_elsewhere(&self, key: u32) -> u32 {
+        self.engine.exchange.requests_elsewhere(key)
+    }
+
     /// Reads the store, starts the gateways, and sends what is unfinished.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let dispatch = Self::open(parts).await?;
