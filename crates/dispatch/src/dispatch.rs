@@ -68,7 +68,7 @@ pub enum StartError {
     Store(#[from] textgate_store::StoreError),
     /// The key file does not belong to the store.
     #[error(
-        "the gateway settings in the store cannot be decrypted: the key file is not the one they were written with; restore it from your backup"
+        "the key file is not the one that this store was made with, and what is in it cannot be decrypted: restore the key file from your backup, or copy it from another node of this installation"
     )]
     WrongKey,
     /// The key file lacks a key.

@@ -40,9 +40,10 @@ impl Tenure {
 /// Does what notices of the store ask for, until `stop`.
 pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
     let mut is_adopting = false;
-    if engine.store.is_shared() {
-        engine.has_changed_for_others();
-    }
+    // What could not be heeded. It is tried again when nothing else is noticed: what comes may be why (a fenced node writes nothing before
+    // it has begun anew).
+    let mut owed: Vec<Notice> = Vec::new();
+    engine.has_changed_for_others();
     loop {
         let notice = tokio::select! {
             biased;
@@ -51,28 +52,21 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
             () = engine.company.changed() => Notice::PeersChanged,
             // A little at a time: what is noticed meanwhile goes first.
             () = tokio::time::sleep(BREATH), if is_adopting => Notice::Adoptable,
+            () = tokio::time::sleep(PAUSE), if !owed.is_empty() => owed.remove(0),
         };
-        loop {
-            let done = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                done = engine.heed(notice) => done,
-            };
-            let error = match done {
-                Ok(is_more) => {
-                    if notice == Notice::Adoptable {
-                        is_adopting = is_more;
-                    }
-                    break;
-                }
-                Err(error) => error,
-            };
-            tracing::warn!(%error, ?notice, "a notice of the store could not be heeded; trying again");
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
+        let done = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            done = engine.heed(notice) => done,
+        };
+        if notice == Notice::Adoptable {
+            is_adopting = matches!(done, Ok(true));
+        }
+        if let Err(error) = done
+            && !owed.contains(&notice)
+        {
+            tracing::warn!(%error, ?notice, "a notice of the store could not be heeded; it is tried again");
+            owed.push(notice);
         }
     }
 }

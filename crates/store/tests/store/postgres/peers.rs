@@ -199,3 +199,47 @@ async fn a_node_that_shows_no_sign_of_life_is_given_nothing() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), refused).await.expect("it is refused");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nodes_tell_in_passing_is_heard_by_the_others_and_not_by_themselves() {
+    let Some(([a, b], _)) = two() else { return };
+    // Whoever listens has heard of the other.
+    hears(&a, Notice::PeersChanged).await;
+    hears(&b, Notice::PeersChanged).await;
+    let what: Vec<u8> = (0..MOST_TOLD).map(|n| n as u8).collect();
+    a.tell_peers(what.clone()).await.unwrap();
+    a.tell_peers(vec![]).await.unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        hears(&b, Notice::Told).await;
+        heard.extend(b.told());
+    }
+    assert_eq!(heard, [(a.node(), what), (a.node(), vec![])]);
+    assert!(a.told().is_empty() && b.told().is_empty());
+    assert!(matches!(a.tell_peers(vec![0; MOST_TOLD + 1]).await, Err(StoreError::Conflict(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_and_alerts_of_one_node_are_heard_of_on_the_other_within_a_second() {
+    let Some(([a, b], _)) = two() else { return };
+    tenants(&a).await;
+    for notice in [Notice::GuardChanged, Notice::AlertsChanged] {
+        hears(&b, notice).await;
+    }
+    let soon = async |notice| {
+        let hear = async { while b.notice().await != notice {} };
+        tokio::time::timeout(std::time::Duration::from_secs(1), hear).await.expect("within a second");
+    };
+    let block =
+        GuardBlock { vs: VS, range: 4_915_112, began_ms: T, until_ms: T + 1, times: 1, excused_until_ms: 0 };
+    a.keep_guard_blocks(vec![block], vec![], vec![]).await.unwrap();
+    soon(Notice::GuardChanged).await;
+    assert_eq!(b.guard_blocks().await.unwrap(), [block]);
+    a.keep_guard_blocks(vec![], vec![(VS, 4_915_112)], vec![]).await.unwrap();
+    soon(Notice::GuardChanged).await;
+    a.raise_alerts(vec![NewAlert { record: alerts::alert(1), since_ms: T }]).await.unwrap();
+    soon(Notice::AlertsChanged).await;
+    a.step_alert(id(1), AlertStep::Closed { at_ms: T, by: "a".into() }).await.unwrap();
+    soon(Notice::AlertsChanged).await;
+    assert!(b.open_alerts(MessageId::from_u64(0), 9).await.unwrap().is_empty());
+}
