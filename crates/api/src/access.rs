@@ -90,10 +90,14 @@ impl FromRequestParts<Arc<Api>> for Access {
         let secret = bearer(&parts.headers).ok_or_else(unauthorized)?;
         let caller = api.dispatch.authenticate(secret).ok_or_else(unauthorized)?;
         if let Some(rate) = caller.rate
-            && let Err(wait_s) = api.rates.count(caller.key, rate)
+            && let Err(wait_s) =
+                api.rates.count(caller.key, rate, api.dispatch.requests_elsewhere(caller.key))
         {
             let detail = format!("this API key may make {rate} requests a second; come again in {wait_s} s");
             return Err(ProblemDetails::new(ProblemType::RateLimited, detail).retry_after(wait_s));
+        }
+        if caller.rate.is_some() {
+            api.dispatch.count_request(caller.key);
         }
         Ok(Self::of(caller))
     }

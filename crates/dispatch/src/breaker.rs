@@ -16,6 +16,19 @@ pub(crate) struct Breaker {
     state: State,
     /// The pause that ends or ended last.
     pause: Duration,
+    cause: Cause,
+}
+
+/// What opened it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Cause {
+    /// Failures in a row, of which one may have been on another node.
+    #[default]
+    Failures,
+    /// The provider refused the account.
+    Account,
+    /// Another node said so.
+    Told,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +79,10 @@ impl Breaker {
                     *self = Self::default();
                 }
             }
-            OutcomeClass::Account => self.open(LONGEST_PAUSE, now),
+            OutcomeClass::Account => {
+                self.open(LONGEST_PAUSE, now);
+                self.cause = Cause::Account;
+            }
             OutcomeClass::Unavailable | OutcomeClass::Uncertain => match &mut self.state {
                 State::Closed { failures } if *failures + 1 < FAILURES => *failures += 1,
                 State::Closed { .. } => self.open(FIRST_PAUSE, now),
@@ -82,6 +98,23 @@ impl Breaker {
     pub(crate) fn reconnected(&mut self) {
         if matches!(self.state, State::Open { .. } | State::HalfOpen { .. }) {
             self.state = State::HalfOpen { is_probing: false };
+        }
+    }
+
+    /// Another node says that nothing is sent before then.
+    pub(crate) fn pause(&mut self, until: Instant, now: Instant) {
+        let pause = until.saturating_duration_since(now).min(LONGEST_PAUSE);
+        *self = Self {
+            state: State::Open { until: now + pause },
+            pause: pause.max(FIRST_PAUSE),
+            cause: Cause::Told,
+        };
+    }
+
+    /// Another node says that it fails there: one failure here is enough to believe it.
+    pub(crate) fn suspect(&mut self) {
+        if let State::Closed { failures } = &mut self.state {
+            *failures = FAILURES - 1;
         }
     }
 
@@ -105,6 +138,11 @@ impl Breaker {
         matches!(self.state, State::Closed { .. })
     }
 
+    /// What opened it, where it is open.
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
+    }
+
     /// `closed`, `open` or `half_open`.
     pub(crate) fn name(&self) -> &'static str {
         match self.state {
@@ -115,8 +153,7 @@ impl Breaker {
     }
 
     fn open(&mut self, pause: Duration, now: Instant) {
-        self.pause = pause;
-        self.state = State::Open { until: now + pause };
+        *self = Self { state: State::Open { until: now + pause }, pause, cause: Cause::Failures };
     }
 }
 
@@ -187,6 +224,25 @@ mod tests {
         assert_eq!(breaker.name(), "open");
         breaker.reconnected();
         assert_eq!((breaker.name(), breaker.room(5, now)), ("half_open", 1));
+    }
+
+    #[test]
+    fn what_another_node_says_pauses_or_makes_one_failure_enough() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        breaker.suspect();
+        assert_eq!(breaker.room(9, now), 9, "its word alone opens nothing");
+        breaker.record(Unavailable, now);
+        assert_eq!(breaker.name(), "open");
+        let mut breaker = Breaker::default();
+        breaker.pause(now + LONGEST_PAUSE * 9, now);
+        assert_eq!(breaker.opens_at(), Some(now + LONGEST_PAUSE), "clocks may differ");
+        assert_eq!(breaker.room(9, now + LONGEST_PAUSE), 1);
+        let mut breaker = Breaker::default();
+        breaker.suspect();
+        breaker.record(Sent, now);
+        breaker.record(Unavailable, now);
+        assert_eq!(breaker.name(), "closed", "it is well here");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub enum StartError {
     Store(#[from] textgate_store::StoreError),
     /// The key file does not belong to the store.
     #[error(
-        "the gateway settings in the store cannot be decrypted: the key file is not the one they were written with; restore it from your backup"
+        "the key file is not the one that this store was made with, and what is in it cannot be decrypted: restore the key file from your backup, or copy it from another node of this installation"
     )]
     WrongKey,
     /// The key file lacks a key.
@@ -85,6 +85,16 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
+    /// An API key that has a rate made a request: other nodes count it, too.
+    pub fn count_request(&self, key: u32) {
+        self.engine.exchange.request(key);
+    }
+
+    /// How many requests an API key made on other nodes since this was last asked.
+    pub fn requests_elsewhere(&self, key: u32) -> u32 {
+        self.engine.exchange.requests_elsewhere(key)
+    }
+
     /// Reads the store, starts the gateways, and sends what is unfinished.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let dispatch = Self::open(parts).await?;

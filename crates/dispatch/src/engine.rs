@@ -5,10 +5,12 @@ use crate::agenda::{self, Agenda};
 use crate::alerts::Alerts;
 use crate::built::Built;
 use crate::clock::Clock;
+use crate::exchange::{self, Exchange};
 use crate::figures::{self, Counters};
 use crate::guard::Guard;
 use crate::nodes::{self, Tenure};
 use crate::otp::Watches;
+use crate::peers::{self, Company};
 use crate::retention;
 use crate::rotation::Rotation;
 use crate::runners::Runners;
@@ -56,6 +58,8 @@ pub(crate) struct Engine {
     pub(crate) guard: Guard,
     pub(crate) statistics: Statistics,
     pub(crate) tenure: Tenure,
+    pub(crate) company: Company,
+    pub(crate) exchange: Exchange,
     pub(crate) alerts: Alerts,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
@@ -101,6 +105,8 @@ impl Engine {
             guard,
             statistics: Statistics::new(),
             tenure: Tenure::default(),
+            company: Company::default(),
+            exchange: Exchange::default(),
             alerts: Alerts::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
@@ -112,6 +118,11 @@ impl Engine {
             changing: Arc::default(),
         };
         let stations = engine.stations(&directory)?;
+        // Also where nothing is sealed yet: what one node seals, every other has to read.
+        let mark = engine.sealer.digest(&[b"the key file of this installation"]);
+        if engine.store.key_mark(mark).await? != mark {
+            return Err(StartError::WrongKey);
+        }
         engine.view.store(Arc::new(View::new(directory, stations)));
         engine.load_sessions().await?;
         Ok(Arc::new(engine))
@@ -130,6 +141,10 @@ impl Engine {
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(nodes::keep(Arc::clone(self), self.stopping.clone()));
+        if self.store.is_shared() {
+            self.tasks.spawn(peers::keep_right(Arc::clone(self), self.stopping.clone()));
+            self.tasks.spawn(exchange::keep(Arc::clone(self), self.stopping.clone()));
+        }
         self.look_at_conditions().await;
         Ok(())
     }
@@ -322,6 +337,7 @@ impl Engine {
             return;
         }
         self.runners.follow(self, view);
+        self.has_changed_for_others();
         for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
             for submission in removed.remove() {
                 self.route(submission);
@@ -342,7 +358,7 @@ impl Engine {
                     station.rebuild(built);
                     Arc::clone(station)
                 }
-                None => Arc::new(Station::new(record.id, record.vs, built)),
+                None => Arc::new(Station::new(record.id, record.vs, built, self.store.is_shared())),
             };
             Ok((record.id, station))
         };

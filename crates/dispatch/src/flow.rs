@@ -150,7 +150,11 @@ impl Engine {
         finished: &mut Vec<(Box<Submission>, Outcome)>,
     ) {
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
-        match station.finished(finished, now) {
+        let turned = station.finished(finished, now);
+        if turned.is_some() {
+            self.has_changed_for_others();
+        }
+        match turned {
             Some(Turned::Opened(probe_at)) => {
                 self.observe_breaker(station, Some(why_opened(finished)));
                 self.agenda.look(probe_at, station.id);

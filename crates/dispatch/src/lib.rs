@@ -12,8 +12,10 @@ mod built;
 mod cancel;
 mod carried_through;
 mod clock;
+mod courier;
 mod dispatch;
 mod engine;
+mod exchange;
 mod figures;
 #[cfg(test)]
 mod figures_tests;
@@ -26,6 +28,7 @@ mod lanes;
 mod metrics;
 mod nodes;
 mod otp;
+mod peers;
 mod people;
 mod recovery;
 mod retention;

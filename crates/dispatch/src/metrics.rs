@@ -40,6 +40,7 @@ pub struct Metrics {
     pub(crate) possible_duplicates: Counter,
     pub(crate) unacknowledged: Counter,
     pub(crate) recovered: Counter,
+    pub(crate) handed_over: Counter,
     pub(crate) receipts: Counter,
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
@@ -100,6 +101,10 @@ impl Default for Metrics {
         );
         let recovered =
             counter("messages_recovered", "Messages that a start found unfinished and sends again");
+        let handed_over = counter(
+            "messages_handed_over",
+            "Messages given to another node, which has the connections of their gateway",
+        );
         let receipts = counter("receipts", "Receipts that belong to a message");
         let receipts_unmatched = counter(
             "receipts_unmatched",
@@ -132,6 +137,7 @@ impl Default for Metrics {
             possible_duplicates,
             unacknowledged,
             recovered,
+            handed_over,
             receipts,
             receipts_unmatched,
             inbound,

@@ -39,61 +39,74 @@ impl Tenure {
 
 /// Does what notices of the store ask for, until `stop`.
 pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
+    let mut is_adopting = false;
+    // What could not be heeded. It is tried again when nothing else is noticed: what comes may be why (a fenced node writes nothing before
+    // it has begun anew).
+    let mut owed: Vec<Notice> = Vec::new();
+    engine.has_changed_for_others();
     loop {
         let notice = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             notice = engine.store.notice() => notice,
+            () = engine.company.changed() => Notice::PeersChanged,
+            // A little at a time: what is noticed meanwhile goes first.
+            () = tokio::time::sleep(BREATH), if is_adopting => Notice::Adoptable,
+            () = tokio::time::sleep(PAUSE), if !owed.is_empty() => owed.remove(0),
         };
-        loop {
-            let done = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                done = engine.heed(notice) => done,
-            };
-            let Err(error) = done else { break };
-            tracing::warn!(%error, ?notice, "a notice of the store could not be heeded; trying again");
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
+        let done = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            done = engine.heed(notice) => done,
+        };
+        if notice == Notice::Adoptable {
+            is_adopting = matches!(done, Ok(true));
+        }
+        if let Err(error) = done
+            && !owed.contains(&notice)
+        {
+            tracing::warn!(%error, ?notice, "a notice of the store could not be heeded; it is tried again");
+            owed.push(notice);
         }
     }
 }
 
 impl Engine {
-    async fn heed(self: &Arc<Self>, notice: Notice) -> Result<(), StoreError> {
+    /// Does what a notice asks for. Answers whether there is more of it.
+    async fn heed(self: &Arc<Self>, notice: Notice) -> Result<bool, StoreError> {
         match notice {
             Notice::DirectoryChanged => {
                 self.reread_directory().await?;
-                self.reread_sessions().await
+                self.reread_sessions().await?;
             }
-            Notice::Adoptable => self.adopt().await,
-            Notice::Fenced => self.begin_anew().await,
+            Notice::Adoptable => return self.adopt().await,
+            Notice::Fenced => self.begin_anew().await?,
             Notice::MaySendAgain => {
                 self.view.load().stations.values().for_each(|station| station.ready.notify_one());
-                Ok(())
+                let _ = self.follow_peers().await?;
             }
+            Notice::PeersChanged => {
+                if self.follow_peers().await? {
+                    self.reread_alerts().await?;
+                }
+            }
+            Notice::Handed => self.take_handed().await?,
+            Notice::Told => self.heed_told(),
+            Notice::GuardChanged => self.reread_guard_blocks().await?,
+            Notice::AlertsChanged => self.reread_alerts().await?,
         }
+        Ok(false)
     }
 
-    /// Takes over what others left, a little at a time.
-    async fn adopt(self: &Arc<Self>) -> Result<(), StoreError> {
-        let mut adopted = 0_u64;
-        loop {
-            let messages = self.store.adopt(ADOPTED_AT_ONCE).await?;
-            if messages.is_empty() {
-                break;
-            }
-            adopted += messages.len() as u64;
-            messages.into_iter().for_each(|message| self.take_on(message));
-            tokio::time::sleep(BREATH).await;
+    /// Takes over a part of what others left. Answers whether there may be more.
+    async fn adopt(self: &Arc<Self>) -> Result<bool, StoreError> {
+        let messages = self.store.adopt(ADOPTED_AT_ONCE).await?;
+        let is_more = !messages.is_empty();
+        if is_more {
+            tracing::info!(messages = messages.len(), "took over from a node that is gone");
         }
-        if adopted > 0 {
-            tracing::info!(messages = adopted, "took over from a node that is gone");
-        }
-        Ok(())
+        messages.into_iter().for_each(|message| self.take_on(message));
+        Ok(is_more)
     }
 
     /// One message that this node is to see to from now on.
@@ -102,6 +115,7 @@ impl Engine {
             (MessageState::Scheduled, Some(due_ms)) => self.agenda.schedule(due_ms, message.id),
             _ => {
                 self.metrics.recovered.inc();
+                self.watch_taken_on(&message);
                 self.resume(message);
             }
         }
@@ -111,6 +125,7 @@ impl Engine {
     ///
     /// The store accepts nothing until it hears that this is done, so what is read here is all there is.
     async fn begin_anew(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.withdraw_all();
         let (mut found, mut after) = (Vec::new(), MessageId::from_u64(0));
         loop {
             let page = self.store.unfinished(after, PAGE).await?;
@@ -134,11 +149,13 @@ impl Engine {
             dropped += station.clear();
         }
         self.dropped(dropped);
+        self.watches.forget_unsent();
         *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = IdSequence::new(self.store.node(), newest);
         self.store.begin_anew();
         tracing::warn!(let_go = dropped, own = found.len(), "this node has begun anew");
         found.into_iter().for_each(|message| self.take_on(message));
         scheduled.into_iter().for_each(|(due_ms, id)| self.agenda.schedule(due_ms, id));
+        self.has_changed_for_others();
         Ok(())
     }
 

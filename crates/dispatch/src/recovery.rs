@@ -47,6 +47,16 @@ impl Engine {
 
     /// Puts one message from the store on its way.
     pub(crate) fn resume(self: &Arc<Self>, message: StoredMessage) {
+        // Whoever watched it does not any more: it is no test.
+        self.resume_with(message, |_| false);
+    }
+
+    /// The same with what is known of its way so far. `note` writes that down, and answers whether it is a test.
+    pub(crate) fn resume_with(
+        self: &Arc<Self>,
+        message: StoredMessage,
+        note: impl FnOnce(&mut Routing) -> bool,
+    ) {
         self.claim_place();
         let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
         let view = self.view.load();
@@ -73,6 +83,7 @@ impl Engine {
                 routing.segments_sent = routing.segments_sent.saturating_add(taken);
             }
         }
+        let is_test = note(&mut routing);
         let submission = Box::new(Submission {
             id: message.id,
             to: message.to,
@@ -83,8 +94,7 @@ impl Engine {
             overwrite: overwrite(message.overwrite),
             valid_until: now + Duration::from_millis(remaining_ms),
             answer_by: now,
-            // Whoever watched it does not any more.
-            is_test: false,
+            is_test,
             routing,
         });
         match text {

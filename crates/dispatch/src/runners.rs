@@ -1,5 +1,6 @@
 //! The tasks in which gateways run: one for each, started, restarted and stopped as the directory says.
 
+use crate::courier;
 use crate::engine::Engine;
 use crate::station::Station;
 use crate::view::View;
@@ -81,7 +82,10 @@ fn start(
         before.stop.cancel();
     }
     let work = Arc::new(StationWork { engine: Arc::clone(engine), station: Arc::clone(station) });
-    let how = Stop { token: stop.clone(), drain: engine.limits.drain };
+    if station.sharing.is_some() && gateway.is_local() {
+        engine.spawn(courier::keep(Arc::clone(engine), Arc::clone(station), stop.clone()));
+    }
+    let how = Stop::new(stop.clone(), engine.limits.drain);
     let run = run(Arc::clone(gateway), work, how, before.map(|before| before.task));
     Runner { gateway: Arc::clone(gateway), stop, task: tokio::spawn(run) }
 }

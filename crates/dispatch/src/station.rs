@@ -1,6 +1,9 @@
 //! One configured gateway as dispatch sees it: what waits for it, and how it is.
 
 mod along;
+mod remote;
+
+pub(crate) use remote::{Remote, Sharing, Word, pack, quota, unpack};
 
 use crate::breaker::Breaker;
 use crate::built::Built;
@@ -27,6 +30,8 @@ pub(crate) struct Station {
     pub(crate) vs: VsId,
     built: ArcSwap<Built>,
     state: Mutex<State>,
+    /// What it shares with other nodes; `None` where there are none.
+    pub(crate) sharing: Option<Sharing>,
     /// Wakes the gateway when there is something to take.
     pub(crate) ready: Notify,
     pub(crate) meters: GatewayMeters,
@@ -35,6 +40,8 @@ pub(crate) struct Station {
 struct State {
     lanes: Lanes,
     standing: Standing,
+    /// From where its messages leave.
+    remote: Remote,
     breaker: Breaker,
     in_flight: u64,
     /// So many of them are in another message's request, and need no place in the window.
@@ -88,7 +95,7 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    pub(crate) fn new(id: GatewayId, vs: VsId, built: Built) -> Self {
+    pub(crate) fn new(id: GatewayId, vs: VsId, built: Built, is_shared: bool) -> Self {
         let standing = match &built.gateway {
             Ok(_) => Standing::Starting,
             Err(reason) => Standing::Down { reason: reason.clone(), is_connecting: false },
@@ -96,6 +103,7 @@ impl Station {
         let state = State {
             lanes: Lanes::default(),
             standing,
+            remote: Remote::Here,
             breaker: Breaker::default(),
             in_flight: 0,
             along: 0,
@@ -103,7 +111,16 @@ impl Station {
             is_removed: false,
         };
         let (state, ready) = (Mutex::new(state), Notify::new());
-        Self { id, vs, built: ArcSwap::from_pointee(built), state, ready, meters: GatewayMeters::new() }
+        let sharing = is_shared.then(Sharing::default);
+        Self {
+            id,
+            vs,
+            built: ArcSwap::from_pointee(built),
+            state,
+            sharing,
+            ready,
+            meters: GatewayMeters::new(),
+        }
     }
 
     /// How it is built now.
@@ -131,7 +148,7 @@ impl Station {
     /// Whether a message that is routed now should come here. Of a gateway that is half open one is told so, the probe.
     pub(crate) fn offers(&self, now: Instant) -> bool {
         let mut state = self.lock();
-        if matches!(state.standing, Standing::Down { .. }) || state.is_removed {
+        if state.is_down() || state.is_removed {
             return false;
         }
         if state.breaker.is_closed() {
@@ -144,7 +161,7 @@ impl Station {
     /// Whether it would let a message through to see how its gateway is, and none waits here.
     pub(crate) fn wants_probe(&self, now: Instant) -> bool {
         let mut state = self.lock();
-        !matches!(state.standing, Standing::Down { .. })
+        !state.is_down()
             && !state.is_removed
             && !state.breaker.is_closed()
             && state.lanes.is_empty()
@@ -154,7 +171,7 @@ impl Station {
     /// Whether the gateway sends all that it gets.
     pub(crate) fn is_well(&self) -> bool {
         let state = self.lock();
-        state.breaker.is_closed() && !matches!(state.standing, Standing::Down { .. })
+        state.breaker.is_closed() && !state.is_down()
     }
 
     /// Puts a message into its lane. Answers when to [`look`](Self::look) if that is earlier than planned; gives the message
@@ -302,7 +319,7 @@ impl Station {
     ) -> Look {
         let mut look = Look::default();
         let mut state = self.lock();
-        let is_stuck = matches!(state.standing, Standing::Down { .. }) || !state.breaker.is_closed();
+        let is_stuck = state.is_down() || !state.breaker.is_closed();
         look.is_stuck = is_stuck;
         for kind in Kind::ALL.iter().copied() {
             let is_urgent = kind != Kind::Text;
@@ -373,6 +390,7 @@ impl Station {
         let lines = self.lines();
         let state = self.lock();
         let (health, reason, window) = match &state.standing {
+            _ if let Some((health, reason)) = state.remote.status() => (health, Some(reason), 0),
             Standing::Starting => ("connecting", None, 0),
             Standing::Up { window } => ("up", None, *window),
             Standing::Down { reason, is_connecting } => {
@@ -398,6 +416,15 @@ impl Station {
 // === impl State ===
 
 impl State {
+    /// Whether nothing leaves by it, from here or elsewhere.
+    fn is_down(&self) -> bool {
+        match &self.remote {
+            Remote::Here => matches!(self.standing, Standing::Down { .. }),
+            Remote::Nodes(_) => false,
+            Remote::Down(_) => true,
+        }
+    }
+
     /// The next message that may be taken.
     fn next(&mut self) -> Option<Box<Submission>> {
         if self.is_kept_for_otp() { self.lanes.pop_otp() } else { self.lanes.pop() }

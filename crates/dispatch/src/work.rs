@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use textgate_gateway::{Health, Inbound, NotKept, Outcome, Receipt, Submission, Work};
+use textgate_gateway::{Health, Inbound, NotKept, Outcome, Receipt, Shares, Submission, Work};
 use textgate_sms::{MessageState, ReceiptState};
 use textgate_store::{InboundRecord, Matched, Purpose, ReceiptRecord, StoreError};
 use tokio::sync::Notify;
@@ -111,11 +111,17 @@ impl Work for StationWork {
             Health::Connecting => tracing::debug!(gateway = %self.station.id, "gateway connecting"),
         }
         self.engine.observe_health(&self.station, &health);
-        match self.station.heard(health) {
+        let heard = self.station.heard(health);
+        self.engine.has_changed_for_others();
+        match heard {
             Some(true) => self.engine.look_everywhere(),
             Some(false) => self.engine.look(self.station.id),
             None => {}
         }
+    }
+
+    fn shares(&self) -> Option<Arc<Shares>> {
+        self.station.sharing.as_ref().map(|sharing| Arc::clone(&sharing.shares))
     }
 }
 

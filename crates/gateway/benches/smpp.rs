@@ -220,7 +220,7 @@ impl Bench {
             sent: AtomicU64::new(0),
         });
         let stop = CancellationToken::new();
-        let told = Stop { token: stop.clone(), drain: Duration::from_secs(5) };
+        let told = Stop::new(stop.clone(), Duration::from_secs(5));
         let given = work.clone();
         let (sender, stat) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

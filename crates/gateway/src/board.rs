@@ -10,7 +10,8 @@ pub(crate) struct Board {
 }
 
 struct Inner {
-    connections: Vec<Health>,
+    /// `None`: another node's.
+    connections: Vec<Option<Health>>,
     told: Health,
 }
 
@@ -18,34 +19,50 @@ impl Board {
     /// So many connections, which are being made.
     pub fn new(work: Arc<dyn Work>, connections: usize) -> Self {
         work.health(Health::Connecting);
-        let inner = Inner { connections: vec![Health::Connecting; connections], told: Health::Connecting };
+        let inner =
+            Inner { connections: vec![Some(Health::Connecting); connections], told: Health::Connecting };
         Self { work, inner: Mutex::new(inner) }
     }
 
     /// One is up, with room for so many unanswered submissions.
     pub fn up(&self, connection: usize, window: u32) {
-        self.set(connection, Health::Up { window });
+        self.set(connection, Some(Health::Up { window }));
     }
 
     /// One is down.
     pub fn down(&self, connection: usize, reason: String, is_account: bool) {
-        self.set(connection, Health::Down { reason, is_account });
+        self.set(connection, Some(Health::Down { reason, is_account }));
+    }
+
+    /// One is being made.
+    pub fn connecting(&self, connection: usize) {
+        self.set(connection, Some(Health::Connecting));
+    }
+
+    /// One is another node's to make.
+    pub fn gone(&self, connection: usize) {
+        self.set(connection, None);
     }
 
     /// The gateway is up while one of them is, and down when none is or will soon be.
-    fn set(&self, connection: usize, health: Health) {
+    fn set(&self, connection: usize, health: Option<Health>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         // One that only receives has no place: messages leave without it.
         let Some(place) = inner.connections.get_mut(connection) else { return };
         *place = health.clone();
-        let window = inner.connections.iter().filter_map(|connection| match connection {
+        let there = || inner.connections.iter().flatten();
+        let window = there().filter_map(|connection| match connection {
             Health::Up { window } => Some(*window),
             _ => None,
         });
         let whole = match window.reduce(u32::saturating_add) {
             Some(window) => Health::Up { window },
-            None if inner.connections.contains(&Health::Connecting) => Health::Connecting,
-            None => health,
+            None if there().any(|connection| *connection == Health::Connecting) => Health::Connecting,
+            // Of several that are down, any: where the last one up is another node's now, one of the rest.
+            None => match health.or_else(|| there().next().cloned()) {
+                Some(down) => down,
+                None => Health::Connecting,
+            },
         };
         if inner.told != whole {
             inner.told = whole.clone();

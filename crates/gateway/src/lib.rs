@@ -20,6 +20,7 @@ mod plugin;
 mod preview;
 mod quote;
 mod receipt;
+mod shares;
 mod smpp;
 mod submission;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
 pub use preview::{Header, HttpRequest, Pdu, PduField, Preview, PreviewError, preview};
 pub use receipt::{Inbound, Receipt, canonical_id};
+pub use shares::Shares;
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
 pub use trust::system_tls;

@@ -2,7 +2,7 @@
 
 use crate::{
     Balance, Callback, CallbackError, Inbound, LineStatus, Outcome, Plan, PlanError, Preview, PreviewError,
-    Receipt, Received, Submission,
+    Receipt, Received, Shares, Submission,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -45,6 +45,17 @@ pub trait Gateway: Send + Sync + 'static {
     /// Asks the provider what is left; `None` where it cannot be asked. The error says why, without a secret.
     fn balance(self: Arc<Self>) -> Option<BoxFuture<'static, Result<Balance, String>>> {
         None
+    }
+
+    /// The connections that its provider allows only so often, whichever node makes them: one bit for each. 0: any node makes as many
+    /// as its settings say.
+    fn exclusive(&self) -> u32 {
+        0
+    }
+
+    /// Whether it sends from some nodes only: from those that hold its connections, or have its device.
+    fn is_local(&self) -> bool {
+        self.exclusive() != 0
     }
 
     /// When the certificate that its peer showed last expires (Unix time, ms); `None` where it showed none, or it is not known.
@@ -90,6 +101,11 @@ pub trait Work: Send + Sync + 'static {
 
     /// Tells how the gateway is. `Down` lets waiting messages go to another gateway.
     fn health(&self, health: Health);
+
+    /// Which [exclusive](Gateway::exclusive) connections are this node's; `None` where there is no other node.
+    fn shares(&self) -> Option<Arc<Shares>> {
+        None
+    }
 }
 
 /// How a gateway is.
@@ -124,4 +140,18 @@ pub struct Stop {
     /// How long, from then on, answers to what was already written are awaited. What is still unanswered goes back as
     /// `Uncertain`, what was not written as `Unavailable`.
     pub drain: Duration,
+    /// Cancelled, besides the token, when next to nothing is awaited any more.
+    pub hurry: CancellationToken,
+}
+
+impl Stop {
+    /// By this token, with so long for answers.
+    pub fn new(token: CancellationToken, drain: Duration) -> Self {
+        Self { token, drain, hurry: CancellationToken::new() }
+    }
+
+    /// One for a part: cancelled with this one, or before.
+    pub(crate) fn child(&self) -> Self {
+        Self { token: self.token.child_token(), drain: self.drain, hurry: self.hurry.child_token() }
+    }
 }

@@ -42,6 +42,11 @@ impl MessageId {
         (self.0 >> (NODE_BITS + SEQUENCE_BITS)) as i64 + EPOCH_2020_MS
     }
 
+    /// The node that gave the id.
+    pub fn node(self) -> u8 {
+        (self.0 >> SEQUENCE_BITS) as u8
+    }
+
     /// The least id that a message accepted at `unix_ms` can have: the border for a search by time.
     pub fn first_at(unix_ms: i64) -> Self {
         let ms = (unix_ms - EPOCH_2020_MS).clamp(0, (1 << 42) - 1) as u64;
@@ -120,6 +125,14 @@ mod tests {
         assert!(a.to_string() < b.to_string());
         assert_eq!(a.accepted_ms(), 1_800_000_000_000);
         assert!(MessageId::first_at(1_800_000_000_001) <= b && MessageId::first_at(1_800_000_000_001) > a);
+    }
+
+    #[test]
+    fn an_id_tells_its_node() {
+        for node in [0, 7, 255] {
+            let id = IdSequence::new(node, MessageId::from_u64(0)).next(1_800_000_000_000);
+            assert_eq!((id.node(), id.accepted_ms()), (node, 1_800_000_000_000));
+        }
     }
 
     #[test]

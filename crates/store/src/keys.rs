@@ -33,6 +33,17 @@ pub struct Keys {
     sealing: u16,
 }
 
+/// What stands for a key file, as a store keeps it among its numbers.
+pub(crate) fn halves_of(mark: [u8; 16]) -> [i64; 2] {
+    let mark = u128::from_le_bytes(mark);
+    [mark as u64 as i64, (mark >> 64) as u64 as i64]
+}
+
+/// The reverse of [`halves_of`].
+pub(crate) fn mark_of([first, second]: [i64; 2]) -> [u8; 16] {
+    (u128::from(second as u64) << 64 | u128::from(first as u64)).to_le_bytes()
+}
+
 /// What a file of keys cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {

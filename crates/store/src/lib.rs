@@ -15,6 +15,7 @@ mod guard;
 mod keys;
 mod message;
 mod passcode;
+mod peers;
 mod postgres;
 mod queue;
 mod rules;
@@ -43,9 +44,10 @@ pub use passcode::{
     Again, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,
     PasscodeRecord, PasscodeStep,
 };
+pub use peers::{Claims, GatewayWord, HandOver, Handed, Holding, Peers, Says};
 pub use postgres::{Copied, CopyProgress, Database, Found, Migrated, PostgresOptions, PostgresStore};
 pub use seal::{Held, Purpose, SealError, Sealer, Superseded, key_of};
 pub use sealed::{Resealed, Sealed, SealedPage, SealedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
-pub use store::{Answer, CommitStats, Notice, Observer, Store};
+pub use store::{Answer, CommitStats, MOST_TOLD, Notice, Observer, Store};
 pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};

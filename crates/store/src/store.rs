@@ -228,6 +228,58 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(ready(Ok(Vec::new())))
     }
 
+    /// Whether other nodes may use this store at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Ready when the right to send has ended: [`may_send`](Self::may_send) says no. Others may take what this node holds soon after. Pending
+    /// for ever in a store that only one uses.
+    fn lapsed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(pending())
+    }
+
+    /// Who else shares the store, which connections are whose, and how gateways are there.
+    fn peers(&self) -> Answer<'_, Peers> {
+        Box::pin(ready(Ok(Peers::default())))
+    }
+
+    /// From the first time on this node counts as one that runs gateways. Leaves connections, takes those that nobody holds (a node that
+    /// is gone holds none), and says how gateways are here. Answers what is then.
+    fn claim(&self, claims: Claims) -> Answer<'_, Peers> {
+        let _ = claims;
+        Box::pin(ready(Ok(Peers::default())))
+    }
+
+    /// Gives messages that wait to another node, which owns them from then on. `None`, and nothing happened, where that node has not shown
+    /// of late that it is there, or does not say that it can send by this gateway, or this node began anew meanwhile. Else those that went:
+    /// what is finished, or another's by now, does not. Never forgotten: tried again until it is done or refused.
+    fn hand_over(&self, hand_over: HandOver) -> Answer<'static, Option<Vec<MessageId>>> {
+        let _ = hand_over;
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// Takes on at most so many messages that other nodes have given to this one, passcodes first. Each is answered once.
+    fn handed(&self, limit: usize) -> Answer<'_, Vec<Handed>> {
+        let _ = limit;
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    /// Tells other nodes something in passing, at most [`MOST_TOLD`] octets: those that are there hear it soon, and it is kept nowhere. Need
+    /// not be awaited.
+    fn tell_peers(&self, what: Vec<u8>) -> Answer<'static, ()> {
+        let _ = what;
+        Box::pin(ready(Ok(())))
+    }
+
+    /// What other nodes told since this was last asked: who, and what, in the order of each. Where too much waits, the oldest is lost.
+    fn told(&self) -> Vec<(u8, Vec<u8>)> {
+        Vec::new()
+    }
+
+    /// What stands for the key file that this store was made with: `ours` from the first time on. Answers the one that is kept.
+    fn key_mark(&self, ours: [u8; 16]) -> Answer<'_, [u8; 16]>;
+
     /// Writes a complete copy to a new file while everything goes on.
     fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
 
@@ -250,6 +302,9 @@ pub struct CommitStats {
 /// Hears what each commit cost.
 pub type Observer = Arc<dyn Fn(CommitStats) + Send + Sync>;
 
+/// Most octets that nodes tell each other at once.
+pub const MOST_TOLD: usize = 3_900;
+
 /// What a node hears from a store that it shares with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
@@ -262,4 +317,14 @@ pub enum Notice {
     Fenced,
     /// [`may_send`](Store::may_send) says yes again, after it said no.
     MaySendAgain,
+    /// Nodes came or went, or something is held or said otherwise than before: ask for the [`peers`](Store::peers).
+    PeersChanged,
+    /// Another node gave messages to this one: take them on ([`handed`](Store::handed)).
+    Handed,
+    /// Another node told something: ask [what](Store::told).
+    Told,
+    /// The fraud guard's blocks were changed: read [them](Store::guard_blocks) again.
+    GuardChanged,
+    /// Alerts were raised or took a step: read those that are [open](Store::open_alerts) again.
+    AlertsChanged,
 }

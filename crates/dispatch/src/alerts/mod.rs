@@ -71,6 +71,15 @@ impl Alerts {
         }
     }
 
+    /// Notes where all stand that are not closed.
+    fn note_all(&self, alerts: &[AlertRecord]) {
+        let mut open: HashMap<VsId, BTreeSet<MessageId>> = HashMap::new();
+        for alert in alerts.iter().filter(|alert| alert.state == AlertState::Open) {
+            open.entry(alert.vs).or_default().insert(alert.id);
+        }
+        *self.lock() = open;
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<VsId, BTreeSet<MessageId>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -82,31 +82,63 @@ impl Engine {
     /// Goes on with alerts from before the start: those whose messages are not noted are told (no message twice), and what is to be
     /// escalated is on the agenda again.
     pub(crate) async fn recover_alerts(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.go_on_with_alerts(true).await
+    }
+
+    /// Takes note of what other nodes raised and what became of it; goes on with what those have left that are gone.
+    pub(crate) async fn reread_alerts(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.go_on_with_alerts(false).await
+    }
+
+    async fn go_on_with_alerts(self: &Arc<Self>, is_start: bool) -> Result<(), StoreError> {
+        let own = self.store.node();
+        let members = if self.store.is_shared() { self.store.peers().await?.members } else { Vec::new() };
+        let mut all = Vec::new();
         let mut after = MessageId::from_u64(0);
         loop {
             let page = self.store.open_alerts(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.id;
-            for alert in page {
-                self.alerts.note(&alert);
-                let body = self.body_of(&alert);
-                self.alerts.conditions.recover(alert.id, &body.subjects);
-                let was_told = |why: Why| alert.notices.iter().any(|notice| notice.step == why.code());
-                let is_open = alert.state == AlertState::Open;
-                let why = match alert.escalated_ms {
-                    Some(_) if is_open && !was_told(Why::Escalated) => Some(Why::Escalated),
-                    None if is_open && !was_told(Why::Raised) => Some(Why::Raised),
-                    _ => None,
-                };
-                if let Some(escalate_ms) = alert.escalate_ms.filter(|_| alert.escalated_ms.is_none()) {
-                    self.agenda.ring(escalate_ms, Alarm::Escalate(alert.id));
-                }
-                if let Some(why) = why {
-                    self.tell_of(alert, why).await;
-                }
+            all.extend(page);
+        }
+        self.alerts.note_all(&all);
+        let mut elsewhere = Vec::new();
+        for alert in all {
+            // Every node rings; one takes the step.
+            if let Some(escalate_ms) = alert.escalate_ms.filter(|_| alert.escalated_ms.is_none()) {
+                self.agenda.ring(escalate_ms, Alarm::Escalate(alert.id));
+            }
+            let node = alert.id.node();
+            if node != own && members.contains(&node) {
+                elsewhere.push((alert.id, self.body_of(&alert).subjects));
+            } else if is_start || node != own {
+                self.go_on_with(alert, is_start).await;
             }
         }
+        let settle = self.alerts.conditions.are_elsewhere(&elsewhere, self.clock.now_ms());
+        if let Some(settle_ms) = settle {
+            self.agenda.ring(settle_ms, Alarm::Conditions);
+        }
         Ok(())
+    }
+
+    /// Goes on with an alert that nobody else sees to.
+    async fn go_on_with(self: &Arc<Self>, alert: AlertRecord, is_start: bool) {
+        let body = self.body_of(&alert);
+        let new = self.alerts.conditions.recover(alert.id, &body.subjects);
+        if !is_start {
+            self.begin_anew_with(new);
+        }
+        let was_told = |why: Why| alert.notices.iter().any(|notice| notice.step == why.code());
+        let is_open = alert.state == AlertState::Open;
+        let why = match alert.escalated_ms {
+            Some(_) if is_open && !was_told(Why::Escalated) => Some(Why::Escalated),
+            None if is_open && !was_told(Why::Raised) => Some(Why::Raised),
+            _ => None,
+        };
+        if let Some(why) = why {
+            self.tell_of(alert, why).await;
+        }
     }
 
     /// Does what is due.

@@ -1,7 +1,7 @@
 //! The blocked ranges of one virtual server: for how long, how often, and what is remembered afterwards.
 
 use super::range;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use textgate_sms::{PhoneNumber, VsId};
 use textgate_store::GuardBlock;
 
@@ -13,6 +13,8 @@ const MEMORY_S: u32 = 30 * 86_400;
 const EXCUSED_S: u32 = 86_400;
 /// A range is as good as any other again after so many conversions.
 const REFORMED: u16 = 10;
+/// How long a new block may take to be stored (s).
+const JUST_NOW_S: u32 = 5;
 /// Each block is so many times as long as the one before.
 const LONGER: u32 = 4;
 
@@ -142,17 +144,29 @@ impl Blocks {
         past.into_iter().map(|prefix| (vs, prefix)).collect()
     }
 
-    /// As the store has it.
-    pub(super) fn restore(&mut self, kept: &GuardBlock) {
+    /// As the store has it. Answers whether it was in force as long already.
+    pub(super) fn restore(&mut self, kept: &GuardBlock) -> bool {
+        let before = self.0.get(&kept.range);
+        let (refused, converted) = before.map_or((0, 0), |block| (block.refused, block.converted));
+        let until_s = seconds(kept.until_ms);
+        let was_in_force = before.is_some_and(|block| block.until_s >= until_s);
         let block = Block {
             began_s: seconds(kept.began_ms),
-            until_s: seconds(kept.until_ms),
+            until_s,
             times: kept.times,
-            refused: 0,
+            refused,
             excused_until_s: seconds(kept.excused_until_ms),
-            converted: 0,
+            converted,
         };
         self.0.insert(kept.range, block);
+        was_in_force
+    }
+
+    /// Forgets all but these; what was blocked just now may not have been stored yet.
+    pub(super) fn keep_only(&mut self, kept: &BTreeSet<u64>, now_s: u32) {
+        self.0.retain(|prefix, block| {
+            kept.contains(prefix) || block.began_s.saturating_add(JUST_NOW_S) > now_s
+        });
     }
 
     /// Blocks in force and released, the newest first.

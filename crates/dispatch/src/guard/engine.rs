@@ -6,7 +6,7 @@ use crate::view::View;
 use crate::words::Refusal;
 use std::sync::{Arc, LazyLock};
 use textgate_sms::{PhoneNumber, VsId};
-use textgate_store::{AuditNote, GuardBlock};
+use textgate_store::{AuditNote, GuardBlock, StoreError};
 
 /// Who does what the guard does, for the audit log.
 pub(crate) const ACTOR: &str = "fraud guard";
@@ -31,8 +31,12 @@ impl Engine {
         view: &View,
         question: &Question<'_>,
     ) -> Result<(), Refusal> {
-        static DEFAULT: LazyLock<Rules> = LazyLock::new(|| Rules::under(&GuardRules::default(), None));
-        self.judge(view.guard(question.vs).unwrap_or(&DEFAULT), question)
+        self.judge(rules_of(view, question.vs), question)
+    }
+
+    /// Another node let this through: it counts here as if it had been asked here.
+    pub(crate) fn count_elsewhere(&self, view: &View, question: &Question<'_>) {
+        self.guard.count_elsewhere(rules_of(view, question.vs), question);
     }
 
     fn judge(self: &Arc<Self>, rules: &Rules, question: &Question<'_>) -> Result<(), Refusal> {
@@ -40,7 +44,10 @@ impl Engine {
         if let Some(changed) = changed {
             self.blocked(changed, question, rules.mode);
         }
-        let Some(refused) = refused else { return Ok(()) };
+        let Some(refused) = refused else {
+            self.exchange.sent(question);
+            return Ok(());
+        };
         self.metrics.on_guard(refused.reason, is_dry_run);
         match refused.retry_after_s {
             _ if is_dry_run => Ok(()),
@@ -52,10 +59,23 @@ impl Engine {
     /// The code that was sent to this number was checked successfully.
     pub(crate) fn converted(self: &Arc<Self>, vs: VsId, number: PhoneNumber) {
         self.statistics.converted(vs, number, self.clock.now_ms());
+        self.exchange.converted(vs, number);
         let changed = self.guard.converted(vs, number, self.clock.now_ms());
         if changed != Changed::default() {
             self.keep_blocks(changed, Vec::new());
         }
+    }
+
+    /// The same on another node, which keeps what follows from it.
+    pub(crate) fn converted_elsewhere(&self, vs: VsId, number: PhoneNumber) {
+        let _kept_there = self.guard.converted(vs, number, self.clock.now_ms());
+    }
+
+    /// Puts in force what another node blocked or released.
+    pub(crate) async fn reread_guard_blocks(&self) -> Result<(), StoreError> {
+        let kept = self.store.guard_blocks().await?;
+        self.guard.follow(&kept, self.clock.now_ms());
+        Ok(())
     }
 
     /// A range was blocked: it is an event for the operator, kept in the store and told by the audit log.
@@ -95,4 +115,10 @@ impl Engine {
             }
         });
     }
+}
+
+/// The rules in force for a virtual server's passcodes.
+fn rules_of(view: &View, vs: VsId) -> &Rules {
+    static DEFAULT: LazyLock<Rules> = LazyLock::new(|| Rules::under(&GuardRules::default(), None));
+    view.guard(vs).unwrap_or(&DEFAULT)
 }

@@ -171,6 +171,18 @@ impl Guard {
         Verdict { refused, is_dry_run, changed }
     }
 
+    /// Another node let this through.
+    pub(crate) fn count_elsewhere(&self, rules: &Rules, question: &Question<'_>) {
+        if rules.mode != GuardMode::Off {
+            let asked = self.asked(rules, question);
+            let mut shard = self.shard(question.vs);
+            shard.count(&asked);
+            // It is in that node's report.
+            let server = shard.servers.entry(question.vs).or_default();
+            server.let_through = server.let_through.saturating_sub(1);
+        }
+    }
+
     /// A code that was sent to this number was checked successfully.
     pub(crate) fn converted(&self, vs: VsId, number: PhoneNumber, now_ms: i64) -> Changed {
         let now_s = seconds(now_ms);
@@ -250,6 +262,26 @@ impl Guard {
     pub(crate) fn restore(&self, kept: &[GuardBlock]) {
         for block in kept {
             self.shard(block.vs).servers.entry(block.vs).or_default().blocks.restore(block);
+        }
+    }
+
+    /// Brings blocks in line with what the store has kept, of all nodes.
+    pub(crate) fn follow(&self, kept: &[GuardBlock], now_ms: i64) {
+        let now_s = seconds(now_ms);
+        for shard in &self.shards {
+            for (vs, server) in &mut lock(shard).servers {
+                let of_vs = kept.iter().filter(|block| block.vs == *vs);
+                server.blocks.keep_only(&of_vs.map(|block| block.range).collect(), now_s);
+            }
+        }
+        for block in kept {
+            let mut shard = self.shard(block.vs);
+            let was_in_force = shard.servers.entry(block.vs).or_default().blocks.restore(block);
+            if block.until_ms > now_ms && !was_in_force {
+                // What it was blocked for is dealt with.
+                let key = self.key(block.vs, asked::RANGE, block.range);
+                shard.ranges.get(key).into_iter().for_each(Range::clear);
+            }
         }
     }
 

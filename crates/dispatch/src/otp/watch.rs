@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use textgate_gateway::Submission;
-use textgate_sms::{GatewayId, MessageId, MessageState, PasscodeState, VsId};
-use textgate_store::{Again, Matched, NewMessage, PasscodeRecord, PasscodeStep, StoreError};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PasscodeState, VsId};
+use textgate_store::{Again, Matched, NewMessage, PasscodeRecord, PasscodeStep, StoreError, StoredMessage};
 
 /// Most messages that are watched at once; more are sent, and not watched.
 const MOST: usize = 250_000;
@@ -89,6 +89,14 @@ impl Watches {
         }
     }
 
+    /// Remembers no longer what no gateway has taken yet: it is another node's to send.
+    pub(crate) fn forget_unsent(&self) {
+        let mut state = self.lock();
+        let before = state.watched.len();
+        state.watched.retain(|_, watched| watched.sent.is_some());
+        self.count.fetch_sub(before - state.watched.len(), Ordering::Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,6 +114,20 @@ impl Engine {
         let life = Duration::from_millis(u64::try_from(message.expires_ms - now_ms).unwrap_or(0));
         let country = CallingCode::of(message.to);
         let watched = Watched { vs: message.vs, passcode, country, until: now + life, sent: None };
+        self.watches.begin(message.id, watched);
+    }
+
+    /// A message that another node accepted is this one's to send. Where it carries no passcode's code, that is found when its receipt is
+    /// missed.
+    pub(crate) fn watch_taken_on(&self, message: &StoredMessage) {
+        if message.kind != Kind::Otp {
+            return;
+        }
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+        let life = Duration::from_millis(u64::try_from(message.expires_ms - now_ms).unwrap_or(0));
+        let country = CallingCode::of(message.to);
+        let watched =
+            Watched { vs: message.vs, passcode: message.id, country, until: now + life, sent: None };
         self.watches.begin(message.id, watched);
     }
 

@@ -496,6 +496,10 @@ impl Store for MemoryStore {
         answer(Ok(0))
     }
 
+    fn key_mark(&self, ours: [u8; 16]) -> Answer<'_, [u8; 16]> {
+        answer(Ok(ours))
+    }
+
     fn backup(&self, _: PathBuf) -> Answer<'_, ()> {
         answer(Ok(()))
     }

@@ -1,5 +1,6 @@
 //! The gateway: its lines, each in a task of its own, until it is told to stop.
 
+use super::device::Place;
 use super::line;
 use super::pin::PinNotes;
 use super::port::Guards;
@@ -9,6 +10,7 @@ use super::settings::Modems;
 use super::text;
 use crate::backoff::random;
 use crate::board::Board;
+use crate::shares::while_held;
 use crate::{
     Environment, Gateway, LineStatus, Plan, PlanError, Preview, PreviewError, Stop, Submission, Work,
 };
@@ -34,7 +36,7 @@ pub(super) struct Modem {
 impl Modem {
     /// A gateway of these modems. Opens nothing yet.
     pub fn new(modems: Modems, environment: &Environment) -> Self {
-        let status = |place: &super::device::Place| LineStatus {
+        let status = |place: &Place| LineStatus {
             line: place.to_string(),
             health: "connecting",
             sim: "unknown",
@@ -110,7 +112,22 @@ impl Gateway for Modem {
             let mut tasks = JoinSet::new();
             for number in 0..self.modems.places.len() {
                 let (gateway, board, work, stop) = (self.clone(), board.clone(), work.clone(), stop.clone());
-                tasks.spawn(async move { line::keep(&gateway, number, &board, &*work, &stop).await });
+                // A device is there or not; a line that is reached through the network is one node's at a time.
+                let shares = work.shares().filter(|_| gateway.exclusive() & (1 << number) != 0);
+                tasks.spawn(async move {
+                    while_held(
+                        shares.as_deref(),
+                        number,
+                        &board,
+                        &stop,
+                        |_| (),
+                        |stop| {
+                            let (gateway, board, work) = (&gateway, &board, &*work);
+                            async move { line::keep(gateway, number, board, work, &stop).await }
+                        },
+                    )
+                    .await;
+                });
             }
             while let Some(ended) = tasks.join_next().await {
                 if let Err(error) = ended {
@@ -118,6 +135,16 @@ impl Gateway for Modem {
                 }
             }
         })
+    }
+
+    fn exclusive(&self) -> u32 {
+        let is_shared = |(_, place): &(usize, &Place)| !matches!(place, Place::Serial(_));
+        let shared = self.modems.places.iter().enumerate().filter(is_shared);
+        shared.filter_map(|(number, _)| 1_u32.checked_shl(number as u32)).fold(0, |bits, bit| bits | bit)
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 
     fn lines(&self) -> Vec<LineStatus> {

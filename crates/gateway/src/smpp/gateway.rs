@@ -9,6 +9,7 @@ use super::turn::{self, Ended};
 use crate::backoff::{Backoff, random};
 use crate::board::Board;
 use crate::certificate::Expiry;
+use crate::shares::while_held;
 use crate::{Gateway, NetworkGuard, Plan, PlanError, Preview, PreviewError, Stop, Submission, Work};
 use futures_util::future::BoxFuture;
 use std::sync::atomic::AtomicU16;
@@ -63,27 +64,49 @@ impl Smpp {
         Self { account, guard, shared: Shared { pace, reference }, expiry: Arc::default() }
     }
 
+    /// Keeps one sending bind bound while it is this node's; with the first goes the one that receives.
+    async fn keep(self: Arc<Self>, bind: usize, board: Arc<Board>, work: Arc<dyn Work>, stop: Stop) {
+        let (shares, binds) = (work.shares(), self.account.binds);
+        let told = |begun| {
+            let part = f64::from(begun) / (binds.max(1) as f64);
+            let limit = self.account.throughput.map(|limit| f64::from(limit) * part);
+            self.shared.pace().limit(limit);
+        };
+        while_held(shares.as_deref(), bind, &board, &stop, told, |stop| {
+            let (smpp, board, work) = (&self, &board, &*work);
+            async move {
+                match smpp.account.bind {
+                    BindMode::Transceiver => {
+                        smpp.keep_bound(Role::Transceiver, bind, board, work, &stop).await
+                    }
+                    BindMode::TransmitterAndReceiver if bind == 0 => {
+                        let sending = smpp.keep_bound(Role::Transmitter, bind, board, work, &stop);
+                        let receiving = smpp.keep_bound(Role::Receiver, binds, board, work, &stop);
+                        tokio::join!(sending, receiving);
+                    }
+                    BindMode::TransmitterAndReceiver => {
+                        smpp.keep_bound(Role::Transmitter, bind, board, work, &stop).await;
+                    }
+                }
+            }
+        })
+        .await;
+    }
+
     /// Keeps one bind bound.
-    async fn keep_bound(
-        self: Arc<Self>,
-        role: Role,
-        bind: usize,
-        board: Arc<Board>,
-        work: Arc<dyn Work>,
-        stop: Stop,
-    ) {
+    async fn keep_bound(&self, role: Role, bind: usize, board: &Board, work: &dyn Work, stop: &Stop) {
         let mut backoff = Backoff::default();
         let mut was_up_for = Duration::ZERO;
         while !stop.token.is_cancelled() {
             let bound = tokio::select! {
                 biased;
                 () = stop.token.cancelled() => return,
-                bound = connect::bind(&self, role) => bound,
+                bound = connect::bind(self, role) => bound,
             };
             let fault = match bound {
                 Ok(bound) => {
                     let since = Instant::now();
-                    match self.serve(role, bind, bound, &board, &*work, &stop).await {
+                    match self.serve(role, bind, bound, board, work, stop).await {
                         Ended::Stopped => return,
                         Ended::Lost(reason) => {
                             was_up_for = since.elapsed();
@@ -131,6 +154,13 @@ impl Gateway for Smpp {
         preview::preview(self, submission)
     }
 
+    fn exclusive(&self) -> u32 {
+        u32::try_from(self.account.binds)
+            .ok()
+            .and_then(|binds| 1_u32.checked_shl(binds))
+            .map_or(u32::MAX, |above| above - 1)
+    }
+
     fn certificate_expires_ms(&self) -> Option<i64> {
         self.expiry.ms()
     }
@@ -140,18 +170,9 @@ impl Gateway for Smpp {
             let binds = self.account.binds;
             let board = Arc::new(Board::new(work.clone(), binds));
             let mut tasks = JoinSet::new();
-            let mut start = |role, bind| {
-                let bound = self.clone().keep_bound(role, bind, board.clone(), work.clone(), stop.clone());
-                tasks.spawn(bound);
-            };
-            let sending = match self.account.bind {
-                BindMode::Transceiver => Role::Transceiver,
-                BindMode::TransmitterAndReceiver => {
-                    start(Role::Receiver, binds);
-                    Role::Transmitter
-                }
-            };
-            (0..binds).for_each(|bind| start(sending, bind));
+            for bind in 0..binds {
+                tasks.spawn(self.clone().keep(bind, board.clone(), work.clone(), stop.clone()));
+            }
             while let Some(ended) = tasks.join_next().await {
                 if let Err(error) = ended {
                     tracing::error!(%error, "an SMPP bind's task broke");

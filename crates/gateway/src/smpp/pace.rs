@@ -62,6 +62,19 @@ impl Pace {
         }
     }
 
+    /// Another limit from now on: this node's part of the account's.
+    pub fn limit(&mut self, limit: Option<f64>) {
+        if self.limit == limit {
+            return;
+        }
+        self.limit = limit;
+        self.rate = match (self.cut_at, self.rate, limit) {
+            // The SMSC throttled, and it rises from where it is.
+            (Some(_), Some(rate), Some(limit)) => Some(rate.min(limit)),
+            _ => limit,
+        };
+    }
+
     /// Up to `wanted` segments may leave now.
     pub fn grant(&mut self, wanted: usize, now: Instant) -> usize {
         self.rise(now);
@@ -174,6 +187,20 @@ mod tests {
             let limit = limit as usize;
             assert!((limit..=limit + limit / 40 + 1).contains(&sent), "{limit}: {sent}");
         }
+    }
+
+    #[test]
+    fn another_limit_holds_at_once_and_throttling_is_not_forgotten_by_it() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Some(300), start);
+        pace.limit(Some(100.0));
+        assert_eq!(leaving(&mut pace, start, 1000), 100 + 1);
+        pace.throttled(start + Duration::from_secs(1));
+        let cut = pace.rate().unwrap();
+        pace.limit(Some(200.0));
+        assert_eq!(pace.rate(), Some(cut));
+        pace.limit(Some(0.5));
+        assert_eq!(pace.rate(), Some(0.5));
     }
 
     #[test]

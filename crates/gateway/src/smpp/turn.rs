@@ -17,6 +17,8 @@ use tokio::time::{sleep_until, timeout};
 
 /// How long a last PDU may take to leave, and unbind's response to come.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// What is left of that, and of the drain, where nothing can be awaited any more.
+const HURRY: Duration = Duration::from_millis(300);
 /// How long receipts that are on their way may still be kept after the connection's end.
 const KEEPING: Duration = Duration::from_secs(2);
 
@@ -69,7 +71,8 @@ pub(super) async fn serve(smpp: &Smpp, role: Role, mut bound: Bound, work: &dyn 
     let ended = match leave {
         Leave::Stop => {
             session.hand_back_all(Line::Up, "the gateway stopped");
-            let _ = timeout(GOODBYE, unbind(&mut bound, &mut session)).await;
+            let goodbye = if stop.hurry.is_cancelled() { HURRY } else { GOODBYE };
+            let _ = timeout(goodbye, unbind(&mut bound, &mut session)).await;
             return Ended::Stopped;
         }
         Leave::Goodbye(reason, last) => {
@@ -100,6 +103,8 @@ async fn turns(
     let mut now = Instant::now();
     let mut link = Link::new(account, now);
     let mut stopped = pin!(stop.token.cancelled());
+    let mut hurried = pin!(stop.hurry.cancelled());
+    let mut is_hurried = false;
     let mut drain_ends = None;
     let mut alarm = pin!(sleep_until(link.due().into()));
     let mut armed = link.due();
@@ -150,6 +155,10 @@ async fn turns(
         tokio::select! {
             biased;
             () = stopped.as_mut(), if drain_ends.is_none() => drain_ends = Some(Instant::now() + stop.drain),
+            () = hurried.as_mut(), if drain_ends.is_some() && !is_hurried => {
+                is_hurried = true;
+                drain_ends = drain_ends.map(|end| end.min(Instant::now() + HURRY));
+            }
             moved = poll_fn(|context| poll_io(socket, inbox, &mut session.outbox, may_read, context)) => {
                 if let Err(error) = moved {
                     return Leave::Lost(match error.kind() {

@@ -103,6 +103,8 @@ pub struct Behaviour {
     pub order: AnswerOrder,
     /// The status of every answer to a bind; ESME_ROK looks at the credentials.
     pub bind_status: Status,
+    /// ESME_RALYBND to a bind beyond so many sessions.
+    pub most_binds: Option<u64>,
     /// How message ids look in submit_sm_resp.
     pub ids: IdStyle,
     /// What is reported later.
@@ -130,6 +132,7 @@ impl Default for Behaviour {
             queue: None,
             order: AnswerOrder::default(),
             bind_status: Status::ROK,
+            most_binds: None,
             ids: IdStyle::DECIMAL,
             receipts: Receipts::default(),
             delivery_window: 1_000,

@@ -11,6 +11,7 @@ counters! {
     binds "Binds accepted.",
     refused_binds "Binds refused.",
     bound "Sessions bound now.",
+    max_bound "The most sessions that were bound at once.",
     pdus "PDUs read.",
     submits "submit_sm and data_sm read.",
     accepted "Submits judged ESME_ROK.",

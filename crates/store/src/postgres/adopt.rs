@@ -4,6 +4,7 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::lease::Lease;
 use super::list::{self, COLUMNS};
+use super::peers;
 use crate::StoredMessage;
 use textgate_sms::MessageId;
 use tokio_postgres::Error;
@@ -52,6 +53,7 @@ async fn take(
     }
     let update = format!("UPDATE message SET node = $1 WHERE id = ANY($2::int8[]) RETURNING {COLUMNS}");
     let mut adopted = list::read_all(&conn.rows(&update, &[&own, &chosen]).await?)?;
+    peers::forget_handed(conn, &chosen).await?;
     adopted.sort_by_key(|message| (message.kind, message.id));
     Ok(adopted)
 }

@@ -6,6 +6,7 @@ use super::audit;
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::small;
+use super::peers;
 use crate::alert::MOST_OF_A_CODE;
 use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, changes};
 use textgate_sms::{AlertState, MessageId, Severity, VsId};
@@ -116,6 +117,7 @@ pub(super) async fn raise(conn: &Conn, new: &[NewAlert]) -> Result<Vec<(AlertRec
         let counted = counted.as_ref().map(read).transpose()?.flatten();
         raised.extend(counted.map(|counted| (counted, false)));
     }
+    peers::tell(conn, peers::ALERTS).await?;
     Ok(raised)
 }
 
@@ -131,6 +133,7 @@ pub(super) async fn step(
     let is_taken = alert.take(step);
     if is_taken {
         write(conn, &alert).await?;
+        peers::tell(conn, peers::ALERTS).await?;
     }
     Ok(Some((alert, is_taken)))
 }

@@ -99,10 +99,10 @@ impl Database {
         Ok(Self { config, tls, shown })
     }
 
-    /// A connection that is set up, driven by a task of this runtime. What is notified goes to `notices`.
+    /// A connection that is set up, driven by a task of this runtime. What is notified goes to `notices`, with its channel.
     pub(super) async fn connect(
         &self,
-        notices: Option<UnboundedSender<String>>,
+        notices: Option<UnboundedSender<(String, String)>>,
     ) -> Result<Conn, tokio_postgres::Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
@@ -110,7 +110,7 @@ impl Database {
                 match poll_fn(|cx| connection.poll_message(cx)).await {
                     Some(Ok(AsyncMessage::Notification(notice))) => {
                         if let Some(notices) = &notices {
-                            let _ = notices.send(notice.channel().to_owned());
+                            let _ = notices.send((notice.channel().to_owned(), notice.payload().to_owned()));
                         }
                     }
                     Some(Ok(_)) => {}

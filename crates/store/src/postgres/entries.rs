@@ -1,10 +1,12 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
 use super::alerts;
+use super::command::Failure;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
 use super::users;
 use crate::changes::role_of;
+use crate::keys::{halves_of, mark_of};
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
 };
@@ -138,6 +140,21 @@ fn json_of(row: &Row) -> Result<(VsId, serde_json::Value), Error> {
 pub(super) async fn number(conn: &Conn, name: &str) -> Result<i64, Error> {
     let row = conn.row("SELECT value FROM meta WHERE name = $1", &[&name]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+}
+
+/// What stands for the key file; `None` where nothing does yet.
+pub(super) async fn key_mark(conn: &Conn) -> Result<Option<[u8; 16]>, Error> {
+    let sql = "SELECT a.value, b.value FROM meta AS a, meta AS b WHERE a.name = 'key_mark_1' AND b.name = 'key_mark_2'";
+    let row = conn.row(sql, &[]).await?;
+    row.map(|row| Ok(mark_of([row.try_get(0)?, row.try_get(1)?]))).transpose()
+}
+
+/// Keeps what stands for the key file, where nothing does yet.
+pub(super) async fn keep_key_mark(conn: &Conn, ours: [u8; 16]) -> Result<(), Failure> {
+    let [first, second] = halves_of(ours);
+    let sql =
+        "INSERT INTO meta (name, value) VALUES ('key_mark_1', $1), ('key_mark_2', $2) ON CONFLICT DO NOTHING";
+    Ok(conn.run(sql, &[&first, &second]).await.map(drop)?)
 }
 
 /// Credits of one virtual server; none where it was never given any.

@@ -1,9 +1,10 @@
 //! The operations of the trait: which way each goes.
 
 use super::command::{Speak, Way};
+use super::lease::Lease;
 use super::{
     PostgresStore, accept, adopt, alerts, audit, change, entries, figures, guard, list, page, passcodes,
-    retention, sealed, sign_ins,
+    peers, retention, sealed, sign_ins,
 };
 use crate::queue::Urgency;
 use crate::*;
@@ -355,8 +356,66 @@ impl Store for PostgresStore {
     }
 
     fn adopt(&self, limit: usize) -> Answer<'_, Vec<StoredMessage>> {
+        let speak: Speak<_, _> =
+            |conn, (lease, limit): &(Arc<Lease>, usize)| Box::pin(adopt::adopt(conn, lease, *limit));
+        let entrusts =
+            |_: &_, adopted: &Vec<StoredMessage>| adopted.iter().map(|message| message.id).collect();
+        self.entrust((self.lease.clone(), limit), Urgency::Now, 1, false, None, Way::Alone(speak), entrusts)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn lapsed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.lease.lapsed())
+    }
+
+    fn peers(&self) -> Answer<'_, Peers> {
+        self.read(|conn| Box::pin(peers::read(conn)))
+    }
+
+    fn claim(&self, claims: Claims) -> Answer<'_, Peers> {
         let lease = self.lease.clone();
-        self.now((lease, limit), |conn, (lease, limit)| Box::pin(adopt::adopt(conn, lease, *limit)))
+        self.now((lease, claims), |conn, (lease, claims)| Box::pin(peers::claim(conn, lease, claims)))
+    }
+
+    fn hand_over(&self, hand_over: HandOver) -> Answer<'static, Option<Vec<MessageId>>> {
+        let lease = self.lease.clone();
+        let going = peers::Going { epoch: lease.hold().epoch, lease, hand_over };
+        let speak: Speak<_, _> = |conn, going| Box::pin(peers::hand_over(conn, going));
+        self.write(going, Urgency::Now, 1, true, None, Way::Alone(speak))
+    }
+
+    fn handed(&self, limit: usize) -> Answer<'_, Vec<Handed>> {
+        let speak: Speak<_, _> =
+            |conn, (lease, limit): &(Arc<Lease>, usize)| Box::pin(peers::take_on(conn, lease, *limit));
+        let entrusts = |_: &_, handed: &Vec<Handed>| handed.iter().map(|one| one.message.id).collect();
+        self.entrust((self.lease.clone(), limit), Urgency::Now, 1, false, None, Way::Alone(speak), entrusts)
+    }
+
+    fn tell_peers(&self, what: Vec<u8>) -> Answer<'static, ()> {
+        if what.len() > MOST_TOLD {
+            let why = format!("nodes tell each other at most {MOST_TOLD} octets at once");
+            return Box::pin(ready(Err(StoreError::Conflict(why))));
+        }
+        let speak: Speak<_, _> = |conn, input| Box::pin(peers::tell_in_passing(conn, input));
+        self.write((self.lease.clone(), what), Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn told(&self) -> Vec<(u8, Vec<u8>)> {
+        self.lease.take_told()
+    }
+
+    fn key_mark(&self, ours: [u8; 16]) -> Answer<'_, [u8; 16]> {
+        let kept = || self.read(|conn| Box::pin(entries::key_mark(conn)));
+        Box::pin(async move {
+            if let Some(kept) = kept().await? {
+                return Ok(kept);
+            }
+            self.now(ours, |conn, ours| Box::pin(entries::keep_key_mark(conn, *ours))).await?;
+            Ok(kept().await?.unwrap_or(ours))
+        })
     }
 
     fn backup(&self, _: PathBuf) -> Answer<'_, ()> {

@@ -4,6 +4,7 @@ use super::audit;
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::small;
+use super::peers;
 use crate::{AuditNote, GuardBlock};
 use std::collections::BTreeMap;
 use textgate_sms::VsId;
@@ -58,6 +59,9 @@ pub(super) async fn keep(conn: &Conn, (put, gone, notes): &Blocks) -> Result<(),
         let (began, until, excused) =
             (longs(|b| b.began_ms), longs(|b| b.until_ms), longs(|b| b.excused_until_ms));
         conn.run(sql, &[&servers, &ranges, &began, &until, &times, &excused]).await?;
+    }
+    if !put.is_empty() || !gone.is_empty() {
+        peers::tell(conn, peers::GUARD).await?;
     }
     if notes.is_empty() { Ok(()) } else { audit::note(conn, notes).await }
 }

@@ -2,9 +2,10 @@
 //! are made ahead. And what other nodes notify is heard here.
 
 use super::adopt;
-use super::change::CHANNEL;
+use super::change;
 use super::connect::{Conn, words};
 use super::node::{self, BEAT};
+use super::peers;
 use super::writer::Surroundings;
 use crate::Notice;
 use std::convert::Infallible;
@@ -45,19 +46,28 @@ pub(super) async fn keep(surroundings: Surroundings) {
 async fn listen(
     surroundings: &Surroundings,
     conn: &Conn,
-    mut heard: UnboundedReceiver<String>,
+    mut heard: UnboundedReceiver<(String, String)>,
     is_well: &mut bool,
     attempt: &mut Instant,
 ) -> Result<Infallible, Option<Error>> {
-    conn.batch(&format!("LISTEN {CHANNEL}")).await.map_err(Some)?;
+    for channel in [change::CHANNEL, peers::CHANNEL, peers::HANDED, peers::TOLD] {
+        conn.batch(&format!("LISTEN {channel}")).await.map_err(Some)?;
+    }
     // What was notified before is not heard; and something may be left from before this start.
-    surroundings.lease.tell(Notice::Adoptable);
-    surroundings.lease.tell(Notice::DirectoryChanged);
+    let missed = [
+        Notice::DirectoryChanged,
+        Notice::PeersChanged,
+        Notice::Handed,
+        Notice::GuardChanged,
+        Notice::AlertsChanged,
+        Notice::Adoptable,
+    ];
+    missed.into_iter().for_each(|missed| surroundings.lease.tell(missed));
     let mut next_round = Instant::now();
-    let mut settled = Vec::new();
+    let mut seen = Seen::default();
     loop {
         *attempt = Instant::now();
-        match timeout(PATIENCE, beat(surroundings, conn, &mut settled)).await {
+        match timeout(PATIENCE, beat(surroundings, conn, &mut seen)).await {
             Ok(done) => done.map_err(Some)?,
             Err(_) => return Err(None),
         }
@@ -73,19 +83,60 @@ async fn listen(
             surroundings.partitions.make_ahead(conn, now_ms).await.map_err(Some)?;
         }
         let next_beat = tokio::time::Instant::now() + BEAT;
-        while let Ok(Some(_)) = tokio::time::timeout_at(next_beat, heard.recv()).await {
-            surroundings.lease.tell(Notice::DirectoryChanged);
+        let mut is_due = false;
+        while !is_due
+            && let Ok(Some((channel, what))) = tokio::time::timeout_at(next_beat, heard.recv()).await
+        {
+            is_due = hear(surroundings, &channel, &what);
         }
-        tokio::time::sleep_until(next_beat).await;
+        if !is_due {
+            tokio::time::sleep_until(next_beat).await;
+        }
     }
 }
 
-/// A sign of life, and a look for others'. `settled`: nodes that are gone, with nothing left.
-async fn beat(surroundings: &Surroundings, conn: &Conn, settled: &mut Vec<(i16, i64)>) -> Result<(), Error> {
+/// Something was notified. Answers whether a beat is due: another node has left.
+fn hear(surroundings: &Surroundings, channel: &str, what: &str) -> bool {
+    match channel {
+        peers::CHANNEL if what == peers::GUARD => surroundings.lease.tell(Notice::GuardChanged),
+        peers::CHANNEL if what == peers::ALERTS => surroundings.lease.tell(Notice::AlertsChanged),
+        peers::CHANNEL => surroundings.lease.tell(Notice::PeersChanged),
+        peers::TOLD => {
+            let own = surroundings.lease.hold().id;
+            let told = peers::read_told(what).filter(|(node, _)| i16::from(*node) != own);
+            told.into_iter().for_each(|told| surroundings.lease.hear(told));
+        }
+        peers::HANDED if what == surroundings.lease.hold().id.to_string() => {
+            surroundings.lease.tell(Notice::Handed);
+        }
+        peers::HANDED => {}
+        _ => surroundings.lease.tell(Notice::DirectoryChanged),
+    }
+    channel == peers::CHANNEL && what == peers::LEFT
+}
+
+/// What was seen of other nodes at the last beat.
+#[derive(Default)]
+struct Seen {
+    /// Those that are there: with their epochs, and whether they run gateways.
+    there: Vec<(i16, i64, bool)>,
+    /// Those that are gone, with nothing left.
+    settled: Vec<(i16, i64)>,
+}
+
+/// A sign of life, and a look for others'.
+async fn beat(surroundings: &Surroundings, conn: &Conn, seen: &mut Seen) -> Result<(), Error> {
+    let Seen { there, settled } = seen;
     let sent = Instant::now();
     if node::beat(conn, surroundings.lease.hold()).await? {
-        surroundings.lease.is_alone(node::is_alone(conn, surroundings.lease.hold()).await?);
+        let now = node::there(conn).await?;
+        let own = surroundings.lease.hold().id;
+        surroundings.lease.is_alone(now.iter().all(|(id, ..)| *id == own));
         surroundings.lease.extend(sent);
+        if now != *there {
+            surroundings.lease.tell(Notice::PeersChanged);
+            *there = now;
+        }
     } else {
         // The writer finds out when it writes, which may not be soon.
         surroundings.wake_writer();

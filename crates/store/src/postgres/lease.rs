@@ -7,8 +7,9 @@
 //! A node that was the only one when it last heard of the database sends on without it: while the database is gone for all, nobody
 //! takes over. One that was stopped meanwhile has to ask first all the same.
 
-use super::node::{Hold, LEASE};
+use super::node::{BEAT, Hold, LEASE};
 use crate::Notice;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use tokio::sync::{Notify, watch};
 
 /// So much earlier than the lease ends, nothing more is sent.
 const MARGIN: Duration = Duration::from_secs(2);
+/// Most that other nodes told and nobody has asked for yet: some megabytes.
+const MOST_WAITING: usize = 1_024;
 
 /// The right, shared by the writer, the keeper and the store's front.
 pub(super) struct Lease {
@@ -32,6 +35,8 @@ pub(super) struct Lease {
     has_lapsed: AtomicBool,
     hold: watch::Sender<Hold>,
     notices: Mutex<Vec<Notice>>,
+    /// What other nodes told, for whoever asks.
+    told: Mutex<VecDeque<(u8, Vec<u8>)>>,
     bell: Notify,
 }
 
@@ -47,6 +52,7 @@ impl Lease {
             has_lapsed: AtomicBool::new(false),
             hold: watch::Sender::new(Hold { id: 0, epoch: 0, written: 0 }),
             notices: Mutex::default(),
+            told: Mutex::default(),
             bell: Notify::new(),
         }
     }
@@ -104,6 +110,22 @@ impl Lease {
         may
     }
 
+    /// Ready when this node may send no more.
+    pub(super) async fn lapsed(&self) {
+        loop {
+            let until = self.begins + Duration::from_millis(self.until_ms.load(Ordering::Acquire));
+            let now = Instant::now();
+            if until > now {
+                tokio::time::sleep_until(until.into()).await;
+            } else if self.may_send() {
+                // Alone, without the database.
+                tokio::time::sleep(BEAT).await;
+            } else {
+                return;
+            }
+        }
+    }
+
     /// Whether this process has been at it all the time. One that was stopped asks the database first, if it is there.
     fn has_just_tried(&self) -> bool {
         let now_ms = self.begins.elapsed().as_millis() as u64;
@@ -128,6 +150,22 @@ impl Lease {
         }
         drop(notices);
         self.bell.notify_one();
+    }
+
+    /// Another node told something.
+    pub(super) fn hear(&self, told: (u8, Vec<u8>)) {
+        let mut waiting = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= MOST_WAITING {
+            waiting.pop_front();
+        }
+        waiting.push_back(told);
+        drop(waiting);
+        self.tell(Notice::Told);
+    }
+
+    /// What was told since this was last asked.
+    pub(super) fn take_told(&self) -> Vec<(u8, Vec<u8>)> {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner)).into()
     }
 
     /// The next notice. Dropped before it is ready, it has taken none.
@@ -169,6 +207,17 @@ mod tests {
         lease.extend(now);
         assert!(lease.may_send());
         assert_eq!(lease.notice().await, Notice::MaySendAgain);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_right_is_told_when_it_comes() {
+        let lease = Lease::new();
+        tokio::time::timeout(Duration::from_secs(1), lease.lapsed()).await.expect("before there is one");
+        lease.taken(FIRST, Instant::now());
+        let mut lapsed = std::pin::pin!(lease.lapsed());
+        assert!(tokio::time::timeout(Duration::from_secs(1), lapsed.as_mut()).await.is_err());
+        lease.until_ms.store(0, Ordering::Release);
+        tokio::time::timeout(LEASE, lapsed).await.expect("now");
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ mod otp;
 mod page;
 mod partitions;
 mod passcodes;
+mod peers;
 mod readers;
 mod retention;
 mod schema;

@@ -5,6 +5,7 @@
 //! asks for the one before it, so that a transaction whose answer was lost is either found done or can never be done any more.
 
 use super::connect::{Conn, words};
+use super::peers;
 use super::schema::TURN;
 use crate::StoreError;
 use std::time::Duration;
@@ -74,12 +75,15 @@ async fn take_number(conn: &Conn, name: &str, starts: bool) -> Result<Option<Hol
     let mut mark = [0; 8];
     let _ = getrandom::fill(&mut mark);
     let written = i64::from_le_bytes(mark) >> 1;
+    // Against who is giving it messages at this moment: they are among those that are read back, and are not taken on besides.
+    conn.rows("SELECT 1 FROM node WHERE id = $1 FOR UPDATE", &[&id]).await?;
+    peers::forget_handed_to(conn, id).await?;
     let row = conn
         .row(
             "INSERT INTO node (id, name, epoch, written, is_up, seen)
              VALUES ($1, $2, nextval('node_epoch'), $3, true, clock_timestamp())
              ON CONFLICT (id) DO UPDATE SET name = $2, epoch = nextval('node_epoch'), written = $3, is_up = true,
-               seen = clock_timestamp() RETURNING epoch",
+               is_running = false, seen = clock_timestamp() RETURNING epoch",
             &[&id, &name, &written],
         )
         .await?;
@@ -96,10 +100,14 @@ pub(super) async fn mark(conn: &Conn, hold: Hold) -> Result<Option<(i64, bool)>,
 
 /// Gives the number up: what is unfinished is others' at once.
 pub(super) async fn leave(conn: &Conn, hold: Hold) {
-    let left = conn
-        .run("UPDATE node SET is_up = false WHERE id = $1 AND epoch = $2", &[&hold.id, &hold.epoch])
-        .await;
-    if let Err(error) = left {
+    let left = async {
+        conn.batch("BEGIN").await?;
+        conn.run("UPDATE node SET is_up = false WHERE id = $1 AND epoch = $2", &[&hold.id, &hold.epoch])
+            .await?;
+        peers::tell(conn, peers::LEFT).await?;
+        conn.batch("COMMIT").await
+    };
+    if let Err(error) = left.await {
         tracing::warn!(
             error = words(&error),
             "this node could not say that it left; others find out by its silence"
@@ -136,7 +144,8 @@ pub(super) async fn gone(conn: &Conn) -> Result<Vec<(i16, i64)>, Error> {
     gone.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Whether no other node is there.
-pub(super) async fn is_alone(conn: &Conn, hold: Hold) -> Result<bool, Error> {
-    Ok(conn.row("SELECT 1 FROM node WHERE is_up AND id <> $1 LIMIT 1", &[&hold.id]).await?.is_none())
+/// The nodes that are there, with their epochs, and whether they run gateways.
+pub(super) async fn there(conn: &Conn) -> Result<Vec<(i16, i64, bool)>, Error> {
+    let rows = conn.rows("SELECT id, epoch, is_running FROM node WHERE is_up ORDER BY id", &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }

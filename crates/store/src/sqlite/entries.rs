@@ -1,7 +1,10 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
+use super::command::Failure;
+use super::session::Session;
 use super::{alerts, guard, users};
 use crate::changes::role_of;
+use crate::keys::{halves_of, mark_of};
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
 };
@@ -91,6 +94,20 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
             },
         )?,
     })
+}
+
+/// What stands for the key file; `None` where nothing does yet.
+pub(super) fn key_mark(connection: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
+    let sql = "SELECT a.value, b.value FROM meta AS a, meta AS b WHERE a.name = 'key_mark_1' AND b.name = 'key_mark_2'";
+    let read = |row: &Row<'_>| Ok(mark_of([row.get(0)?, row.get(1)?]));
+    connection.prepare(sql)?.query_row([], read).optional()
+}
+
+/// Keeps what stands for the key file, where nothing does yet.
+pub(super) fn keep_key_mark(session: &mut Session<'_>, ours: &[u8; 16]) -> Result<(), Failure> {
+    let sql = "INSERT OR IGNORE INTO meta (name, value) VALUES ('key_mark_1', ?1), ('key_mark_2', ?2)";
+    session.connection.execute(sql, halves_of(*ours))?;
+    Ok(())
 }
 
 /// One of the counters.

@@ -472,6 +472,16 @@ impl Store for SqliteStore {
         })
     }
 
+    fn key_mark(&self, ours: [u8; 16]) -> Answer<'_, [u8; 16]> {
+        Box::pin(async move {
+            if let Some(kept) = self.read(entries::key_mark).await? {
+                return Ok(kept);
+            }
+            self.now(ours, entries::keep_key_mark).await?;
+            Ok(self.read(entries::key_mark).await?.unwrap_or(ours))
+        })
+    }
+
     fn backup(&self, to: PathBuf) -> Answer<'_, ()> {
         let readers = self.readers.clone();
         Box::pin(async move {

@@ -20,6 +20,7 @@ mod interop;
 mod keys;
 mod modem;
 mod network;
+mod nodes;
 mod observe;
 mod otp;
 mod overload;

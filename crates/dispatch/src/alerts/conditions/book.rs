@@ -37,6 +37,8 @@ pub(super) struct Book {
     entries: BTreeMap<Key, Entry>,
     /// Alerts that are about conditions which are raised.
     members: HashMap<MessageId, BTreeSet<Key>>,
+    /// Conditions that another node has raised: they are not raised here besides, and it is for that node to clear them.
+    elsewhere: BTreeSet<Key>,
     /// When what is due is settled next.
     alarm_ms: Option<i64>,
 }
@@ -129,7 +131,9 @@ impl Book {
             match entry.phase {
                 Phase::Rising { due_ms } if due_ms <= now_ms + along_ms => {
                     entry.phase = Phase::Raised;
-                    raised.push((key.clone(), entry.about.clone()));
+                    if !self.elsewhere.contains(key) {
+                        raised.push((key.clone(), entry.about.clone()));
+                    }
                 }
                 Phase::Falling { due_ms } if due_ms <= now_ms => cleared.push(key.clone()),
                 _ => {}
@@ -185,15 +189,39 @@ impl Book {
         over
     }
 
-    /// An alert from before the start is about this condition.
-    pub(super) fn recover(&mut self, key: Key, alert: MessageId) {
+    /// An alert that nobody else sees to is about this condition. Answers whether nothing was known of it.
+    pub(super) fn recover(&mut self, key: Key, alert: MessageId) -> bool {
+        let is_new = !self.entries.contains_key(&key);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
             phase: Phase::Raised,
             about: String::new(),
             alerts: Vec::new(),
         });
-        entry.alerts.push(alert);
+        if !entry.alerts.contains(&alert) {
+            entry.alerts.push(alert);
+        }
+        if let Phase::Rising { .. } = entry.phase {
+            entry.phase = Phase::Raised;
+        }
         self.members.entry(alert).or_default().insert(key);
+        is_new
+    }
+
+    /// These conditions are raised on other nodes. One that was and is no more, and holds here, is raised here. Answers when to settle
+    /// that.
+    pub(super) fn are_elsewhere(&mut self, keys: BTreeSet<Key>, now_ms: i64) -> Option<i64> {
+        let before = std::mem::replace(&mut self.elsewhere, keys);
+        let mut is_any = false;
+        for key in before.difference(&self.elsewhere) {
+            if let Some(entry) = self.entries.get_mut(key)
+                && entry.phase == Phase::Raised
+                && entry.alerts.is_empty()
+            {
+                entry.phase = Phase::Rising { due_ms: now_ms };
+                is_any = true;
+            }
+        }
+        is_any.then(|| self.plan(now_ms + GATHERED_MS)).flatten()
     }
 
     /// All conditions that are not simply good.
@@ -311,5 +339,47 @@ mod tests {
         see(&mut book, 3, Level::Good, 100_000);
         let (_, cleared) = book.due(200_000);
         assert_eq!(cleared, [(key(3), vec![MessageId::from_u64(9)])]);
+    }
+
+    #[test]
+    fn what_another_node_has_raised_is_raised_here_only_once_it_does_not_see_to_it_any_more() {
+        let mut book = Book::default();
+        assert_eq!(book.are_elsewhere([key(1)].into(), 0), None);
+        see(&mut book, 1, Level::Bad, 0);
+        see(&mut book, 2, Level::Bad, 0);
+        let (raised, _) = book.due(HOLD);
+        assert_eq!(raised.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), [key(2)]);
+        book.told(&[key(2)], MessageId::from_u64(7));
+        assert_eq!(book.next(), None);
+        // The other clears it, though it holds here.
+        assert_eq!(book.are_elsewhere(BTreeSet::new(), 50_000), Some(50_000 + GATHERED_MS));
+        let (raised, _) = book.due(50_000 + GATHERED_MS);
+        assert_eq!(raised.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), [key(1)]);
+        // What was good here meanwhile is not.
+        book.are_elsewhere([key(3)].into(), 60_000);
+        see(&mut book, 3, Level::Bad, 60_000);
+        assert_eq!(counts(&mut book, 60_000 + HOLD), (0, 0));
+        see(&mut book, 3, Level::Good, 90_000);
+        assert_eq!(book.are_elsewhere(BTreeSet::new(), 95_000), None);
+    }
+
+    #[test]
+    fn what_a_node_that_is_gone_has_raised_is_cleared_here() {
+        let mut book = Book::default();
+        let alert = MessageId::from_u64(9);
+        book.are_elsewhere([key(1)].into(), 0);
+        see(&mut book, 1, Level::Bad, 0);
+        assert!(!book.recover(key(1), alert), "it is known here");
+        assert!(book.recover(key(2), alert));
+        assert!(!book.recover(key(2), alert), "however often it is found");
+        book.are_elsewhere(BTreeSet::new(), 1);
+        assert_eq!(counts(&mut book, HOLD), (0, 0));
+        for n in [1, 2] {
+            see(&mut book, n, Level::Good, 50_000);
+        }
+        let (_, cleared) = book.due(99_000);
+        let over: Vec<MessageId> =
+            cleared.into_iter().flat_map(|(key, alerts)| book.over(&key, alerts)).collect();
+        assert_eq!(over, [alert]);
     }
 }

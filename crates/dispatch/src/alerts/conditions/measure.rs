@@ -1,6 +1,6 @@
 //! Conditions that follow from figures: looked at when figures have gone to the store, for what had something to count.
 
-use super::{Condition, Level};
+use super::{Condition, Key, Level};
 use crate::engine::Engine;
 use crate::figures::NO_GATEWAY;
 use crate::station::Station;
@@ -165,6 +165,11 @@ impl Engine {
     /// What was raised before a start and cannot go on without being seen again is over.
     pub(crate) fn begin_conditions_anew(self: &Arc<Self>) {
         let keys = self.alerts.conditions.book().keys();
+        self.begin_anew_with(keys);
+    }
+
+    /// The same for these.
+    pub(crate) fn begin_anew_with(self: &Arc<Self>, keys: Vec<Key>) {
         for key in keys {
             if !key.kind.outlasts_a_start() {
                 self.observe(key.kind, key.vs, key.subject, Level::Good, String::new);

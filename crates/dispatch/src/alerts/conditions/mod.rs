@@ -44,9 +44,19 @@ impl Conditions {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An alert from before the start is about these conditions: they are raised.
-    pub(crate) fn recover(&self, alert: MessageId, subjects: &[String]) {
+    /// An alert that nobody else sees to is about these conditions: they are raised. Answers those of which nothing was known.
+    pub(crate) fn recover(&self, alert: MessageId, subjects: &[String]) -> Vec<Key> {
         let mut book = self.book();
-        subjects.iter().filter_map(|subject| Key::parse(subject)).for_each(|key| book.recover(key, alert));
+        subjects
+            .iter()
+            .filter_map(|subject| Key::parse(subject))
+            .filter(|key| book.recover(key.clone(), alert))
+            .collect()
+    }
+
+    /// These are all the alerts that other nodes see to. Answers when to settle what follows.
+    pub(crate) fn are_elsewhere(&self, alerts: &[(MessageId, Vec<String>)], now_ms: i64) -> Option<i64> {
+        let subjects = alerts.iter().flat_map(|(_, subjects)| subjects);
+        self.book().are_elsewhere(subjects.filter_map(|subject| Key::parse(subject)).collect(), now_ms)
     }
 }

@@ -58,7 +58,9 @@ impl Engine {
         let held = self.sealer.hold();
         let new = buckets.into_iter().map(|((vs, kind), all)| {
             let body = self.body_of_condition(vs, kind, &all);
-            let record = self.new_alert(vs, kind.name(), kind.severity(), None, &body);
+            // Of two nodes that see the same at the same time, one raises it.
+            let same = self.store.is_shared().then(|| self.key_of_condition(kind, &body.subjects));
+            let record = self.new_alert(vs, kind.name(), kind.severity(), same, &body);
             NewAlert { record, since_ms: 0 }
         });
         let stored = self.store.raise_alerts(new.collect());
@@ -68,9 +70,11 @@ impl Engine {
                 let mut untold = Vec::with_capacity(raised.len());
                 {
                     let mut book = self.alerts.conditions.book();
-                    for ((alert, _), keys) in raised.into_iter().zip(&keys) {
-                        book.told(keys, alert.id);
-                        untold.push(alert);
+                    for ((alert, is_new), keys) in raised.into_iter().zip(&keys) {
+                        if is_new {
+                            book.told(keys, alert.id);
+                            untold.push(alert);
+                        }
                     }
                 }
                 for alert in untold {
@@ -85,6 +89,13 @@ impl Engine {
                 keys.iter().for_each(|keys| book.not_told(keys, again_ms));
             }
         }
+    }
+
+    /// What tells an alert about these subjects from others.
+    fn key_of_condition(&self, kind: Condition, subjects: &[String]) -> String {
+        let parts: Vec<&[u8]> = subjects.iter().map(String::as_bytes).collect();
+        let digest = u128::from_be_bytes(self.sealer.digest(&parts));
+        format!("{} {digest:032x}", kind.name())
     }
 
     fn body_of_condition(&self, vs: VsId, kind: Condition, all: &[(Key, String)]) -> Body {

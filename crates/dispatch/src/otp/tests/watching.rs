@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::guard::{GuardMode, GuardRules};
+use textgate_gateway::Health;
 
 fn after(seconds: u32) -> OtpSettings {
     OtpSettings { watch_after_s: Some(seconds), ..OtpSettings::default() }
@@ -42,6 +43,42 @@ async fn a_receipt_or_the_right_code_in_time_is_enough() {
     bench.check(checked, &bench.code(checked)).await.unwrap();
     bench.pass(60.0).await;
     assert_eq!((bench.messages(received).len(), bench.messages(checked).len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_another_node_heard_is_enough() {
+    let bench = Bench::otp(&["a", "b"], after(5)).await;
+    let id = bench.passcode().await;
+    bench.pass(3.0).await;
+    // It stands in the store; nobody told this node.
+    bench.store.messages.lock().unwrap().get_mut(&id).unwrap().state = MessageState::Delivered;
+    bench.pass(60.0).await;
+    assert_eq!(bench.messages(id).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_node_has_to_send_is_watched_there_and_not_here() {
+    let bench = Bench::otp(&["a", "b"], after(5)).await;
+    bench.script("a").says(crate::testing::down());
+    bench.script("b").says(crate::testing::down());
+    bench.settle().await;
+    let id = bench.passcode().await;
+    let engine = &bench.dispatch.engine;
+    engine.watches.forget_unsent();
+    let message = bench.store.messages.lock().unwrap()[&id].clone();
+    // As a node that is given it: it is sent, and its receipt missed.
+    engine.watch_taken_on(&message);
+    bench.script("a").says(Health::Up { window: 10 });
+    bench.pass(0.1).await;
+    assert_eq!(bench.gateways(id), [[A]]);
+    bench.script("b").says(Health::Up { window: 10 });
+    bench.pass(5.0).await;
+    assert_eq!(bench.gateways(id), [[A], [B]]);
+    // And one that has forgotten it sends nothing again.
+    let id = bench.passcode().await;
+    engine.watches.forget_unsent();
+    bench.pass(60.0).await;
+    assert_eq!(bench.messages(id).len(), 2, "this one was taken already, and is watched on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -261,7 +261,7 @@ impl Bench {
         });
         let stop = CancellationToken::new();
         let drain = Duration::from_millis(500);
-        let run = tokio::spawn(gateway.run(work.clone(), Stop { token: stop.clone(), drain }));
+        let run = tokio::spawn(gateway.run(work.clone(), Stop::new(stop.clone(), drain)));
         Self { work, outcomes, stop, run }
     }
 

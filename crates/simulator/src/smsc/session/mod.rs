@@ -6,6 +6,7 @@ mod submits;
 
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use tokio::time::Instant as Due;
@@ -192,12 +193,17 @@ impl Session {
         pdu.tlv(tag::SC_INTERFACE_VERSION, &[0x34]);
         pdu.finish();
         add(&self.shared.counters.binds);
-        add(&self.shared.counters.bound);
+        let bound = self.shared.counters.bound.fetch_add(1, Relaxed) + 1;
+        self.shared.counters.max_bound.fetch_max(bound, Relaxed);
     }
 
     fn admits(&self, system_id: &[u8], password: &[u8]) -> Status {
         let options = &self.shared.options;
         if self.bound.is_some() {
+            return Status::RALYBND;
+        }
+        let bound = self.shared.counters.bound.load(Relaxed);
+        if self.behaviour.most_binds.is_some_and(|most| bound >= most) {
             return Status::RALYBND;
         }
         if self.behaviour.bind_status != Status::ROK {

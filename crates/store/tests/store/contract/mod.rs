@@ -145,7 +145,8 @@ macro_rules! every_store_keeps {
                 what_is_sealed_under_other_keys_is_found_page_by_page
                 what_is_sealed_anew_is_there_after_reopening
                 what_changed_meanwhile_is_not_put_back
-                many_are_gone_through_in_bounded_steps;
+                many_are_gone_through_in_bounded_steps
+                the_key_file_that_a_store_was_made_with_is_known_by_its_mark;
             alerts:
                 an_alert_is_there_as_it_was_raised_after_reopening
                 an_alert_of_a_key_that_is_open_and_recent_is_counted

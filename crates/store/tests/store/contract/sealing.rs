@@ -134,3 +134,13 @@ pub async fn many_are_gone_through_in_bounded_steps(stores: &impl Stores) {
     assert!((6..20).contains(&pages), "{pages}");
     assert_eq!(found.iter().map(|sealed| sealed.place).collect::<Vec<_>>(), [SealedPlace::Text(id(11_990))]);
 }
+
+pub async fn the_key_file_that_a_store_was_made_with_is_known_by_its_mark(stores: &impl Stores) {
+    let first = [0x81, 2, 3, 4, 5, 6, 7, 0xFF, 9, 10, 11, 12, 13, 14, 15, 0xF0];
+    let store = stores.open();
+    assert_eq!(store.key_mark(first).await.unwrap(), first);
+    assert_eq!(store.key_mark([7; 16]).await.unwrap(), first);
+    store.close().await.unwrap();
+    drop(store);
+    assert_eq!(stores.open().key_mark([7; 16]).await.unwrap(), first);
+}

@@ -195,3 +195,54 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
     let full = PostgresStore::copy(&path, &to, |_| ()).await.unwrap_err().to_string();
     assert!(full.contains("something in it"), "{full}");
 }
+
+/// What the first version of the tables did not have.
+const AFTER_THE_FIRST: &str = "SET search_path = textgate;
+    DROP TABLE passcode, otp_settings, otp_template, guard_rules, guard_block, alert_entry, alert, holding, gateway_word, handed;
+    ALTER TABLE node DROP COLUMN is_running;
+    DELETE FROM meta WHERE name LIKE 'key_mark%';
+    UPDATE schema SET version = 1";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filled_database_of_the_first_version_is_brought_to_the_newest_with_all_that_is_in_it() {
+    if !server::is_there() {
+        return;
+    }
+    let url = Postgres::shared().database();
+    let store = open(&url);
+    fill(&store).await;
+    // All but what came later.
+    let seen = async |store: &Arc<dyn Store>| {
+        let directory = store.directory().await.unwrap();
+        let messages = store.messages(VS, Filter::default(), None, 500).await.unwrap();
+        let messages: Vec<_> = messages.messages.iter().map(|message| (message.id, message.state)).collect();
+        let rest = (store.all_credits().await.unwrap(), store.ledger(VS, 9).await.unwrap());
+        format!(
+            "{:?} {:?} {:?} {messages:?} {rest:?} {:?} {:?}",
+            directory.gateways,
+            directory.api_keys,
+            directory.users,
+            store.sessions().await.unwrap(),
+            audit(store, 50).await,
+        )
+    };
+    let before = seen(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    let database = url.rsplit('/').next().unwrap();
+    Postgres::shared().sql(database, AFTER_THE_FIRST);
+    let to = Database::parse(&url).unwrap();
+    assert!(PostgresStore::look(&to).await.unwrap().words().contains("go from version 1"));
+    let migrated = PostgresStore::migrate(&to).await.unwrap();
+    assert!(migrated.from == 1 && migrated.to > 1, "{migrated:?}");
+
+    let store = open(&url);
+    assert_eq!(seen(&store).await, before);
+    assert_eq!(store.key_mark([7; 16]).await.unwrap(), [7; 16]);
+    accept_one(&store, passcodes::passcode(30_000)).await;
+    store.record(vec![sent(8_500, &["late"])]).await.unwrap();
+    store.raise_alerts(vec![NewAlert { record: alerts::alert(40_000), since_ms: T }]).await.unwrap();
+    let claimed = store.claim(Claims { take: vec![(GATEWAY, 0)], ..Claims::default() }).await.unwrap();
+    assert_eq!((claimed.members.len(), claimed.holdings.len()), (1, 1));
+    assert!(store.verify_audit(AuditPoint::default(), 100).await.unwrap().broken.is_none());
+}

@@ -3,6 +3,7 @@
 mod copying;
 mod faults;
 mod nodes;
+mod peers;
 mod proxy;
 mod server;
 mod tls;

@@ -11,7 +11,7 @@ use textgate_sms::*;
 use textgate_store::*;
 
 /// Two nodes, and the database's name for [`Postgres::sql`].
-fn two() -> Option<([Arc<dyn Store>; 2], String)> {
+pub(super) fn two() -> Option<([Arc<dyn Store>; 2], String)> {
     if !server::is_there() {
         return None;
     }
@@ -22,7 +22,7 @@ fn two() -> Option<([Arc<dyn Store>; 2], String)> {
 }
 
 /// Waits until this node hears that.
-async fn hears(store: &Arc<dyn Store>, wanted: Notice) {
+pub(super) async fn hears(store: &Arc<dyn Store>, wanted: Notice) {
     let hear = async { while store.notice().await != wanted {} };
     tokio::time::timeout(Duration::from_secs(20), hear).await.expect("it hears of it");
 }
@@ -34,7 +34,7 @@ async fn accepts_in_the_end(store: &Arc<dyn Store>, n: u64) {
 }
 
 /// As another node does that takes this one for silent. It finds another number when it begins anew.
-fn fence(database: &str, name: &str) {
+pub(super) fn fence(database: &str, name: &str) {
     let sql = "UPDATE textgate.node SET is_up = false, epoch = nextval('textgate.node_epoch'), name = 'silent' WHERE name = ";
     Postgres::shared().sql(database, &format!("{sql}'{name}'"));
 }

@@ -177,3 +177,20 @@ async fn outcomes_and_receipts_overwrite_their_rows_in_place() {
     let after = pages(store).await;
     assert_eq!(before, after, "no row outgrew its page");
 }
+
+#[tokio::test]
+async fn a_store_of_one_node_is_shared_with_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = try_open(&folder.path().join("store")).unwrap();
+    store.accept(vec![message(1)]).await.unwrap();
+    assert!(!store.is_shared() && store.may_send());
+    assert_eq!((store.node(), store.peers().await.unwrap()), (0, Peers::default()));
+    assert_eq!(
+        store.claim(Claims { take: vec![(GATEWAY, 0)], ..Claims::default() }).await.unwrap(),
+        Peers::default()
+    );
+    let hand_over = HandOver { gateway: GATEWAY, to: 1, messages: vec![(id(1), 0)] };
+    assert_eq!(store.hand_over(hand_over).await.unwrap(), None);
+    assert!(store.handed(9).await.unwrap().is_empty() && store.adopt(9).await.unwrap().is_empty());
+    assert_eq!(store.unfinished(MessageId::from_u64(0), 9).await.unwrap().len(), 1);
+}
