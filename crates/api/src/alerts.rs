@@ -58,7 +58,7 @@ static ALERT_REQUEST: Object = Object {
     ],
 };
 
-static ALERT: Object = Object {
+pub(crate) static ALERT: Object = Object {
     name: "Alert",
     about: "An alert, and what became of it.",
     properties: &[
@@ -216,7 +216,7 @@ struct AlertRequest {
 }
 
 #[derive(Serialize)]
-struct AlertShown {
+pub(crate) struct AlertShown {
     id: String,
     severity: Severity,
     status: AlertState,

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::figures::{self, Counters};
 use crate::guard::Guard;
 use crate::nodes::{self, Tenure};
+use crate::opt_out::{OptOuts, Replies};
 use crate::otp::Watches;
 use crate::retention;
 use crate::rotation::Rotation;
@@ -57,6 +58,9 @@ pub(crate) struct Engine {
     pub(crate) statistics: Statistics,
     pub(crate) tenure: Tenure,
     pub(crate) alerts: Alerts,
+    pub(crate) opt_outs: OptOuts,
+    /// Answers to phones' words.
+    pub(crate) replies: Replies,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -102,6 +106,8 @@ impl Engine {
             statistics: Statistics::new(),
             tenure: Tenure::default(),
             alerts: Alerts::default(),
+            opt_outs: OptOuts::default(),
+            replies: Replies::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -114,6 +120,7 @@ impl Engine {
         let stations = engine.stations(&directory)?;
         engine.view.store(Arc::new(View::new(directory, stations)));
         engine.load_sessions().await?;
+        engine.load_opt_outs().await?;
         Ok(Arc::new(engine))
     }
 
@@ -309,6 +316,7 @@ impl Engine {
     ) -> Arc<View> {
         let view = Arc::new(View::new(directory, stations));
         let before = self.view.swap(Arc::clone(&view));
+        self.opt_outs.keep_only(|vs| view.server(vs).is_some());
         self.follow(&before, &view);
         let looking = Arc::clone(self);
         // Other settings, credits or gateways: what is raised or over by them is seen now.

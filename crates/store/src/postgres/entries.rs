@@ -1,9 +1,9 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::alerts;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
 use super::users;
+use super::{alerts, opt_out};
 use crate::changes::role_of;
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
@@ -50,6 +50,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         OTP_TEMPLATES,
         GUARD_RULES,
         alerts::ENTRIES,
+        opt_out::SETTINGS,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -125,6 +126,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.alert_entries.extend(alerts::read_entry(&row)?);
+    }
+    for row in next() {
+        directory.opt_out_settings.push(json_of(&row)?);
     }
     Ok(directory)
 }

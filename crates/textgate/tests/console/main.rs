@@ -29,6 +29,7 @@ mod hostile;
 mod messages;
 mod modems;
 mod oidc;
+mod opt_outs;
 mod pages;
 mod passcodes;
 mod phones;
