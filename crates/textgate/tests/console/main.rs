@@ -32,6 +32,7 @@ mod oidc;
 mod opt_outs;
 mod pages;
 mod passcodes;
+mod personal_data;
 mod phones;
 mod providers;
 mod proxies;
