@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use textgate_dispatch::{AlertSettings, ContactInput, condition_names};
 
-static CONTACT: Object = Object {
+pub(crate) static CONTACT: Object = Object {
     name: "Contact",
     about: "Somebody who is told of alerts.",
     properties: &[

@@ -56,7 +56,7 @@ static ALERT_REQUEST: Object = Object {
     ],
 };
 
-static ALERT: Object = Object {
+pub(crate) static ALERT: Object = Object {
     name: "Alert",
     about: "An alert, and what became of it.",
     properties: &[
@@ -214,7 +214,7 @@ struct AlertRequest {
 }
 
 #[derive(Serialize)]
-struct AlertShown {
+pub(crate) struct AlertShown {
     id: String,
     severity: Severity,
     status: AlertState,

@@ -271,6 +271,8 @@ impl From<MessageRequest> for textgate_dispatch::Request {
             purpose: message.purpose,
             ip: message.ip,
             was_judged: false,
+            by: None,
+            is_answer: false,
         }
     }
 }

@@ -74,9 +74,11 @@ problem_types! {
     NotConfigured = "not-configured" CONFLICT "No SMS gateway is configured"
         "Neither this virtual server nor one above it has a gateway for this message. Select Custom in the SMS settings and add a gateway.",
     BodyTooLarge = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large"
-        "The request's body is larger than this address takes: 1 MiB for a batch and for receipts, 64 KiB for all else.",
+        "The request's body is larger than this address takes: 1 MiB for a batch, for a list of opt-outs and for receipts, 64 KiB for all else.",
     UnsupportedMediaType = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE "The body must be JSON"
         "Send the body as JSON, with `Content-Type: application/json`.",
+    OptedOut = "opted-out" UNPROCESSABLE_ENTITY "The phone has opted out"
+        "The phone wants no messages of this virtual server, or of this sender: send it none. It can text START to get them again; an opt-out that was added by mistake can be removed by DELETE /v1/opt-outs/{id}. Nothing was kept or charged.",
     IdempotencyConflict = "idempotency-conflict" UNPROCESSABLE_ENTITY "This Idempotency-Key was used for another request"
         "An Idempotency-Key stands for one request. Use a new key for a new message, and the same key only to repeat the same request.",
     RateLimited = "rate-limited" TOO_MANY_REQUESTS "Too many requests"
@@ -236,6 +238,7 @@ impl From<Refusal> for ProblemDetails {
             Refusal::NotConfigured => ProblemType::NotConfigured,
             Refusal::IdempotencyConflict => ProblemType::IdempotencyConflict,
             Refusal::NotAgain => ProblemType::NotResendable,
+            Refusal::OptedOut => ProblemType::OptedOut,
             Refusal::NumberRefused => ProblemType::NumberRefused,
             Refusal::TooManyPasscodes { .. } => ProblemType::TooManyPasscodes,
             Refusal::Busy => ProblemType::Busy,
@@ -291,6 +294,7 @@ mod tests {
             (Refusal::NotConfigured, "not-configured", 409),
             (Refusal::IdempotencyConflict, "idempotency-conflict", 422),
             (Refusal::NumberRefused, "number-refused", 403),
+            (Refusal::OptedOut, "opted-out", 422),
             (Refusal::TooManyPasscodes { retry_after_s: 9 }, "too-many-passcodes", 429),
             (Refusal::Busy, "busy", 503),
             (Refusal::StoreUnavailable, "store-unavailable", 503),

@@ -94,6 +94,9 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::audit::routes());
     routes.extend(crate::alerts::routes());
     routes.extend(crate::alert_setup::routes());
+    routes.extend(crate::opt_outs::routes());
+    routes.extend(crate::opt_out_settings::routes());
+    routes.extend(crate::personal_data::routes());
     routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes

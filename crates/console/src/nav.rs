@@ -39,6 +39,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
             entry("nav.alerts", "alerts"),
             entry("nav.contacts", "contacts"),
             entry("nav.alert_settings", "alert-settings"),
+            entry("nav.opt_outs", "opt-outs"),
         ],
     ),
     (
@@ -48,6 +49,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
             entry("nav.users", "users"),
             entry("nav.api_keys", "api-keys"),
             entry("nav.audit", "audit"),
+            entry("nav.personal_data", "personal-data"),
         ],
     ),
 ];

@@ -171,6 +171,11 @@ impl Engine {
         let route = view.route(vs).ok_or(Refusal::NotConfigured)?;
         let plan = plan(route, &request.text)?;
         let kind = request.kind.unwrap_or(Kind::Text);
+        let sender = request.sender.as_deref();
+        if !request.is_answer && self.is_opted_out(view, vs, checked.to, sender, kind) {
+            self.metrics.opted_out.inc();
+            return Err(Refusal::OptedOut);
+        }
         if kind == Kind::Otp && !request.was_judged {
             self.judge_message(view, &question(vs, checked.to, &request, now_ms))?;
         }
@@ -228,6 +233,11 @@ impl Engine {
             is_test: request.is_test,
             routing,
         });
+        if let Some(gateway) = request.by {
+            // Where it is not one of the gateways by now, the first in order is as good.
+            let at = route.stations.iter().position(|station| station.id == gateway).unwrap_or(0);
+            (submission.routing.first, submission.routing.chosen) = (u8::try_from(at).unwrap_or(0), None);
+        }
         if let Some(gateway) = avoid {
             flow::pass_over(route, &mut submission, gateway);
         }

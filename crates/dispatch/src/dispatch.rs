@@ -141,6 +141,7 @@ impl Dispatch {
     pub fn render_metrics(&self) -> String {
         let blocks = self.engine.guard.blocks_in_force(self.engine.clock.now_ms());
         self.engine.metrics.guard_blocks.set(i64::try_from(blocks).unwrap_or(i64::MAX));
+        self.engine.metrics.opt_outs.set(i64::try_from(self.engine.opt_outs.count()).unwrap_or(i64::MAX));
         self.engine.metrics.render(&self.engine.view.load())
     }
 

@@ -9,6 +9,7 @@ use crate::exchange::{self, Exchange};
 use crate::figures::{self, Counters};
 use crate::guard::Guard;
 use crate::nodes::{self, Tenure};
+use crate::opt_out::{OptOuts, Replies};
 use crate::otp::Watches;
 use crate::peers::{self, Company};
 use crate::retention;
@@ -61,6 +62,9 @@ pub(crate) struct Engine {
     pub(crate) company: Company,
     pub(crate) exchange: Exchange,
     pub(crate) alerts: Alerts,
+    pub(crate) opt_outs: OptOuts,
+    /// Answers to phones' words.
+    pub(crate) replies: Replies,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -108,6 +112,8 @@ impl Engine {
             company: Company::default(),
             exchange: Exchange::default(),
             alerts: Alerts::default(),
+            opt_outs: OptOuts::default(),
+            replies: Replies::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -125,6 +131,7 @@ impl Engine {
         }
         engine.view.store(Arc::new(View::new(directory, stations)));
         engine.load_sessions().await?;
+        engine.load_opt_outs().await?;
         Ok(Arc::new(engine))
     }
 
@@ -324,6 +331,7 @@ impl Engine {
     ) -> Arc<View> {
         let view = Arc::new(View::new(directory, stations));
         let before = self.view.swap(Arc::clone(&view));
+        self.opt_outs.keep_only(|vs| view.server(vs).is_some());
         self.follow(&before, &view);
         let looking = Arc::clone(self);
         // Other settings, credits or gateways: what is raised or over by them is seen now.

@@ -343,6 +343,11 @@ impl Engine {
         self.transition(MessageState::Failed, reason)
     }
 
+    /// What becomes of a message that was put off, and is due when its phone wants no more.
+    pub(crate) fn opted_out(&self) -> Transition {
+        self.transition(MessageState::Cancelled, "the phone has opted out".into())
+    }
+
     pub(crate) fn expired(&self) -> Transition {
         self.transition(MessageState::Expired, "its validity ended before a gateway took it".into())
     }

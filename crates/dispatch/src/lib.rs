@@ -27,9 +27,11 @@ mod guard;
 mod lanes;
 mod metrics;
 mod nodes;
+mod opt_out;
 mod otp;
 mod peers;
 mod people;
+mod privacy;
 mod recovery;
 mod retention;
 mod rotation;
@@ -60,11 +62,17 @@ pub use guard::{
     GuardView, Per,
 };
 pub use metrics::Metrics;
+pub use opt_out::{
+    ConsentBy, ConsentPage, ConsentView, FromPhone, Heeded, NewOptOut, OPT_OUT_LONGEST_TEXT,
+    OPT_OUT_MOST_WORDS, OptOutPage, OptOutScope, OptOutSettings, OptOutTexts, OptOutView, OptOutsImported,
+    Word, opt_out_languages,
+};
 pub use otp::{
     CheckView, CodeAlphabet, OtpApp, OtpSettings, OtpSettingsView, PasscodeRefusal, PasscodeRequest,
     PasscodeSent, PasscodeView, PasscodesPage, PreviewRequest, ShippedView, TemplateView, TextPreview,
 };
 pub use people::*;
+pub use privacy::{ErasedView, InboundKept, PersonalData, PersonalDataOf};
 pub use rotation::{KeyUse, KeyView, RotationView};
 pub use statistics::GatewayStanding;
 pub use watching::{Watch, Watched};

@@ -4,6 +4,7 @@
 
 use crate::alerts::AlertHappened;
 use crate::guard::GuardReason;
+use crate::opt_out::Word;
 use crate::otp::PasscodeMeters;
 use crate::people::SignInRefusal;
 use crate::station::Station;
@@ -51,6 +52,9 @@ pub struct Metrics {
     guard_would_refuse: [Counter; GuardReason::ALL.len()],
     sign_ins: [Counter; SIGN_INS.len()],
     alerts: [Counter; AlertHappened::ALL.len()],
+    words: [Counter; Word::ALL.len()],
+    pub(crate) opted_out: Counter,
+    pub(crate) opt_outs: Gauge,
     commit: Histogram,
     commit_operations: Histogram,
 }
@@ -71,6 +75,11 @@ impl Default for Metrics {
             family(&mut registry, "messages_changed", "Messages that came to this state, by state");
         let sign_ins = family(&mut registry, "sign_ins", "Attempts to sign in to the console, by outcome");
         let alerts = family(&mut registry, "alerts", "What happened to alerts, by event");
+        let words = family(
+            &mut registry,
+            "opt_out_words",
+            "Messages of phones that were a word for no more messages, for messages again or for help, by word",
+        );
         let waits = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latency);
         registry.register_with_unit(
             "message_wait",
@@ -113,8 +122,14 @@ impl Default for Metrics {
         let inbound = counter("inbound_messages", "Messages that phones sent");
         let guard_ranges_blocked =
             counter("guard_ranges_blocked", "Ranges that the fraud guard blocked by itself");
+        let opted_out = counter(
+            "messages_opted_out",
+            "Messages that were refused, or cancelled when they were due, because the phone has opted out",
+        );
         let guard_blocks = Gauge::default();
         registry.register("guard_blocks", "Ranges that are blocked now", guard_blocks.clone());
+        let opt_outs = Gauge::default();
+        registry.register("opt_outs", "Opt-outs that are in force", opt_outs.clone());
         let passcodes = PasscodeMeters::register(&mut registry);
         let commit = latency();
         registry.register_with_unit(
@@ -148,6 +163,9 @@ impl Default for Metrics {
             guard_would_refuse: reasons(&guard_would_refuse),
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
             alerts: std::array::from_fn(|i| get(&alerts, "event", AlertHappened::ALL[i].name())),
+            words: std::array::from_fn(|i| get(&words, "word", Word::ALL[i].name())),
+            opted_out,
+            opt_outs,
             commit,
             commit_operations,
             registry,
@@ -179,6 +197,13 @@ impl Metrics {
     pub(crate) fn on_guard(&self, reason: GuardReason, is_dry_run: bool) {
         let counters = if is_dry_run { &self.guard_would_refuse } else { &self.guard_refused };
         counters[reason as usize].inc();
+    }
+
+    /// Counts a phone's word.
+    pub(crate) fn on_word(&self, word: Word) {
+        if let Some(counter) = self.words.get(word as usize) {
+            counter.inc();
+        }
     }
 
     /// Counts what happened to an alert.

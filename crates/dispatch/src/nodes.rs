@@ -77,6 +77,7 @@ impl Engine {
         match notice {
             Notice::DirectoryChanged => {
                 self.reread_directory().await?;
+                self.follow_consents().await?;
                 self.reread_sessions().await?;
             }
             Notice::Adoptable => return self.adopt().await,

@@ -97,7 +97,16 @@ impl Engine {
             is_test,
             routing,
         });
+        // What was put off until now was accepted before the phone said no.
+        let is_unwanted = message.due_ms.is_some() && {
+            let sender = submission.sender.as_deref();
+            self.is_opted_out(&view, message.vs, message.to, sender, message.kind)
+        };
         match text {
+            Some(_) if is_unwanted => {
+                self.metrics.opted_out.inc();
+                self.finish(submission, self.opted_out());
+            }
             Some(_) => self.route(submission),
             None => {
                 let lost = Transition {

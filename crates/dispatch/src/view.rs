@@ -3,6 +3,7 @@
 
 use crate::alerts::Setup;
 use crate::guard::{GuardRules, Rules};
+use crate::opt_out::OptOutSettings;
 use crate::otp::OtpConfig;
 use crate::station::Station;
 use crate::words::{Caller, GatewayOrder, Mode, OnUncertain};
@@ -27,6 +28,8 @@ pub(crate) struct View {
     callers: HashMap<[u8; 32], Caller>,
     /// What is set for alerts, where anything is.
     alert_setups: BTreeMap<VsId, Setup>,
+    /// How opt-outs are heeded, where it was set.
+    opt_out_settings: HashMap<VsId, OptOutSettings>,
     /// By name in lower case: where it stands in the directory.
     users: HashMap<String, usize>,
     /// The passcode service where nothing is set.
@@ -213,6 +216,11 @@ impl View {
         for (place, user) in directory.users.iter().enumerate() {
             view.users.insert(user.name.to_ascii_lowercase(), place);
         }
+        for (vs, settings) in &directory.opt_out_settings {
+            // What a newer version wrote besides is not understood here.
+            let settings = serde_json::from_value(settings.clone()).unwrap_or_default();
+            view.opt_out_settings.insert(*vs, settings);
+        }
         view.directory = directory;
         view
     }
@@ -246,6 +254,12 @@ impl View {
     pub(crate) fn alert_setup(&self, vs: VsId) -> &Setup {
         static NOTHING: LazyLock<Setup> = LazyLock::new(Setup::default);
         self.alert_setups.get(&vs).unwrap_or(&NOTHING)
+    }
+
+    /// How a virtual server heeds opt-outs.
+    pub(crate) fn opt_out_settings(&self, vs: VsId) -> &OptOutSettings {
+        static USUAL: LazyLock<OptOutSettings> = LazyLock::new(OptOutSettings::default);
+        self.opt_out_settings.get(&vs).unwrap_or(&USUAL)
     }
 
     /// The virtual server of this path; slashes at its ends do not matter.

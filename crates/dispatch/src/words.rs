@@ -43,6 +43,10 @@ pub struct Request {
     pub ip: Option<IpAddr>,
     /// The fraud guard was asked before.
     pub was_judged: bool,
+    /// The gateway that goes first, where it is one of those that the message may leave by.
+    pub by: Option<GatewayId>,
+    /// It answers a phone's word: it goes to who has just opted out, too.
+    pub is_answer: bool,
 }
 
 /// A message that was accepted: it is on disk.
@@ -87,6 +91,11 @@ pub enum Refusal {
     /// The passcode that it carries may not be sent again by now.
     #[error("the passcode may not be sent again by now; look at how it stands")]
     NotAgain,
+    /// The phone wants no messages of this virtual server, or of this sender.
+    #[error(
+        "this number has opted out of these messages: send it none; it can text START to get them again, or its opt-out can be removed where it was added by mistake"
+    )]
+    OptedOut,
     /// The fraud guard: passcodes are not sent to this number. Why is for the operator to see, not for who tries.
     #[error("passcodes are not sent to this number")]
     NumberRefused,

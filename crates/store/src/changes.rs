@@ -131,6 +131,11 @@ pub(crate) fn guard_rules_were_put(vs_name: &str, has_any: bool) -> String {
     format!("{verb} the fraud guard's rules of {}", called(vs_name))
 }
 
+/// What the log says of how opt-outs are heeded.
+pub(crate) fn opt_out_settings_were_put(vs_name: &str) -> String {
+    format!("put the opt-out settings of {}", called(vs_name))
+}
+
 /// What is allocated after a change of what was allocated `before`, of which so much is used.
 pub(crate) fn allocated(
     vs_name: &str,

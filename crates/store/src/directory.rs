@@ -31,6 +31,8 @@ pub struct Directory {
     pub otp_templates: Vec<OtpTemplate>,
     /// Rules of the fraud guard, as JSON that dispatch reads, of those that have any.
     pub guard_rules: Vec<(VsId, serde_json::Value)>,
+    /// How opt-outs are heeded, as JSON that dispatch reads, of those that have set it.
+    pub opt_out_settings: Vec<(VsId, serde_json::Value)>,
     /// What is set for alerts, by virtual server, kind and name.
     pub alert_entries: Vec<AlertEntry>,
 }
@@ -213,6 +215,15 @@ pub enum Change {
         kind: AlertEntryKind,
         /// Its name.
         name: String,
+    },
+    /// Puts how a virtual server heeds opt-outs.
+    PutOptOutSettings {
+        /// Whose.
+        vs: VsId,
+        /// The settings as JSON (never a secret).
+        settings: serde_json::Value,
+        /// What the audit log shows of it.
+        difference: Difference,
     },
     /// Gives or takes credits.
     Allocate {

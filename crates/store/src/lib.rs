@@ -8,12 +8,14 @@ mod audit;
 mod awaiting;
 mod changes;
 mod directory;
+mod erasure;
 mod error;
 mod events;
 mod figures;
 mod guard;
 mod keys;
 mod message;
+mod opt_out;
 mod passcode;
 mod peers;
 mod postgres;
@@ -32,6 +34,7 @@ pub use directory::{
     Allocation, ApiKeyRecord, Change, Credits, Directory, GatewayRecord, LedgerEntry, NewApiKey, NewGateway,
     OtpTemplate, Role, SmsSettings, VirtualServer,
 };
+pub use erasure::{Erased, Erasure, Scrubbed};
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
 pub use guard::GuardBlock;
@@ -40,6 +43,7 @@ pub use message::{
     Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
     StoredMessage, Transition,
 };
+pub use opt_out::{ConsentRecord, ConsentSource, NewConsent, OptOutRecord, PhoneKey, Wish};
 pub use passcode::{
     Again, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,
     PasscodeRecord, PasscodeStep,

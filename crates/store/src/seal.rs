@@ -24,6 +24,8 @@ pub enum Purpose {
     Alert,
     /// What nodes tell each other in passing; bound to the node that says it. It is kept nowhere.
     Told,
+    /// The number of a phone that said something about messages; bound to the virtual server.
+    OptOut,
 }
 
 /// Why something could not be unsealed.
@@ -238,6 +240,7 @@ fn ciphers(master: &[u8; 32]) -> Ciphers {
         cipher("textgate totp 1"),
         cipher("textgate alert 1"),
         cipher("textgate told 1"),
+        cipher("textgate opt-out 1"),
     ]
 }
 

@@ -14,6 +14,10 @@ pub enum SealedPlace {
     Inbound(u64),
     /// What an alert says.
     Alert(MessageId),
+    /// The number of an opt-out, by its number in the list.
+    OptOut(u64),
+    /// The number in an entry of the consent log.
+    Consent(u64),
     /// A message's text.
     Text(MessageId),
 }
@@ -62,6 +66,7 @@ impl SealedPlace {
             Self::Totp(_) => Purpose::Totp,
             Self::Inbound(_) => Purpose::Inbound,
             Self::Alert(_) => Purpose::Alert,
+            Self::OptOut(_) | Self::Consent(_) => Purpose::OptOut,
             Self::Text(_) => Purpose::Text,
         }
     }

@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, pending, ready};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_sms::{MessageId, MessageState, PhoneNumber, VsId};
 
 /// Shorthand for what operations return.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -14,7 +14,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 /// is ready with `Ok`.
 ///
 /// **An operation that writes is queued when its method is called**, not when the future is polled: order of calls is order of
-/// writing, and a future that is dropped changes nothing about what is written. (`prune`, `erase_texts` and `reseal`, which work in steps, and
+/// writing, and a future that is dropped changes nothing about what is written. (`prune`, `erase_texts`, `erase` and `reseal`, which work in steps, and
 /// operations that only read begin when polled.)
 pub trait Store: Send + Sync + 'static {
     /// Accepts messages, each on its own: charges all its payers, or refuses it. Answers in order. Many callers'
@@ -180,6 +180,39 @@ pub trait Store: Send + Sync + 'static {
     /// Alerts that nobody has acknowledged, of this code; at most 100.
     fn alerts_by_code(&self, code: String) -> Answer<'_, Vec<AlertRecord>>;
 
+    /// Writes what was said about messages, in the list and in the consent log, where it changes anything. Answers for each whether it
+    /// did. One that says what holds already is not written: a phone that says STOP a thousand times fills nothing.
+    fn consent(&self, said: Vec<NewConsent>) -> Answer<'_, Vec<bool>>;
+
+    /// Opt-outs of a virtual server, or of one of its phones, the newest first, older than `before`; at most 5,000.
+    fn opt_outs(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<OptOutRecord>>;
+
+    /// Opt-outs of all virtual servers, by number, after this one; at most 5,000: what a start has to know.
+    fn opt_outs_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<OptOutRecord>>;
+
+    /// Entries of a virtual server's consent log, or of those about one of its phones, the newest first, older than `before`; at most
+    /// 5,000.
+    fn consents(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<ConsentRecord>>;
+
+    /// Entries of all consent logs, by number, after this one; at most 5,000: what has changed since. Whoever has seen an entry has
+    /// seen, or can see by now, all that come before it.
+    fn consents_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<ConsentRecord>>;
+
+    /// The number of the newest entry of the consent log; 0 where there was none.
+    fn newest_consent(&self) -> Answer<'_, u64>;
+
     /// How much room there is where the store writes: what is free and all of it (octets). `None` where that cannot be told.
     fn room(&self) -> Option<(u64, u64)> {
         None
@@ -194,6 +227,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Erases texts of finished messages that ended before this. Answers how many.
     fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize>;
+
+    /// Erases what is kept of one number, in steps small enough to hold up nobody, and notes it in the audit log with the last. Credits
+    /// and figures stay as they are. Answers what went.
+    fn erase(&self, erasure: Erasure) -> Answer<'_, Erased>;
+
+    /// Clears the files of what was deleted, as far as that is this program's to do: afterwards the number is in none of them. `messages`:
+    /// those that were erased. May write the whole store anew, during which nothing else is written: it takes as long as the disk
+    /// needs for that, and as much room again.
+    fn scrub(&self, number: PhoneNumber, messages: Vec<MessageId>) -> Answer<'_, Scrubbed>;
 
     /// What is sealed under another key than this one, in the order of places, after this place: at most `limit`, and of a bounded
     /// number of entries that are looked at.

@@ -4,7 +4,7 @@ mod otp;
 mod people;
 
 pub(crate) use otp::{Otp, OtpCommand, OtpSend};
-pub(crate) use people::{Audit, AuditCommand, User, UserCommand};
+pub(crate) use people::{Audit, AuditCommand, EraseNumber, ExportNumber, User, UserCommand};
 
 use crate::failure::EXIT_CODES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -59,6 +59,10 @@ pub(crate) enum Command {
     User(User),
     /// Show who did what, and verify the log of it
     Audit(Audit),
+    /// Print all that is kept of a phone number, as JSON
+    Export(ExportNumber),
+    /// Erase all that is kept of a phone number
+    Erase(EraseNumber),
     /// List kinds of gateways, show one, or check a provider's file
     Plugins(Plugins),
     /// Find modems, and ask what they are
@@ -599,6 +603,8 @@ mod tests {
             "keys",
             "user",
             "audit",
+            "export",
+            "erase",
             "plugins",
             "backup",
             "check",
@@ -638,6 +644,8 @@ mod tests {
             "textgate user set-up-link",
             "textgate audit list --limit 5",
             "textgate audit verify --head 7:ab",
+            "textgate export 15550100100 --vs acme",
+            "textgate erase 15550100100 --yes --json",
             "textgate backup /tmp/b",
             "textgate plugins list",
             "textgate plugins show twilio --json",

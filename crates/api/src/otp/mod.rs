@@ -6,7 +6,7 @@ mod shapes;
 
 use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::Route;
-pub(crate) use shapes::{SETTINGS_INPUT, TEMPLATE_INPUT};
+pub(crate) use shapes::{PASSCODE, PasscodeShown, SETTINGS_INPUT, TEMPLATE_INPUT};
 use textgate_dispatch::{DirectoryError, PasscodeRefusal};
 
 pub(crate) fn routes() -> Vec<Route> {

@@ -14,7 +14,9 @@ mod fraud_guard;
 mod home;
 mod message;
 mod messages;
+mod opt_outs;
 mod otp;
+mod personal_data;
 mod preferences;
 mod providers;
 mod sign_in;
@@ -45,10 +47,12 @@ pub(crate) fn routes() -> Vec<Route> {
         alerts::routes(),
         contacts::routes(),
         alert_settings::routes(),
+        opt_outs::routes(),
         virtual_servers::routes(),
         users::routes(),
         api_keys::routes(),
         audit::routes(),
+        personal_data::routes(),
         account::routes(),
         welcome::routes(),
     ]

@@ -99,7 +99,7 @@ impl Engine {
     }
 
     /// An alert for those who may see it.
-    pub(super) fn shown(&self, alert: &AlertRecord) -> AlertView {
+    pub(crate) fn shown(&self, alert: &AlertRecord) -> AlertView {
         let (acknowledged_ms, acknowledged_by) = alert.acknowledged.clone().unzip();
         let (closed_ms, closed_by) = alert.closed.clone().unzip();
         let notice = |notice: &textgate_store::AlertNotice| NoticeView {

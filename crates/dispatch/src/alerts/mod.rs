@@ -7,6 +7,7 @@
 pub(crate) mod conditions;
 mod front;
 mod links;
+mod privacy;
 mod quiet;
 mod raise;
 mod setup;

@@ -101,7 +101,7 @@ impl Engine {
         }
     }
 
-    fn seal_body(&self, id: MessageId, body: &Body) -> Vec<u8> {
+    pub(super) fn seal_body(&self, id: MessageId, body: &Body) -> Vec<u8> {
         let plain = serde_json::to_vec(body).unwrap_or_default();
         self.sealer.seal(Purpose::Alert, id.as_u64(), &plain)
     }

@@ -73,7 +73,7 @@ impl Dispatch {
         })
     }
 
-    pub(super) fn unseal_text(&self, id: MessageId, sealed: &[u8]) -> Option<String> {
+    pub(crate) fn unseal_text(&self, id: MessageId, sealed: &[u8]) -> Option<String> {
         let plain = self.engine.sealer.unseal(Purpose::Text, id.as_u64(), sealed).ok();
         let text = plain.and_then(|plain| String::from_utf8(plain).ok());
         if text.is_none() {
@@ -85,7 +85,7 @@ impl Dispatch {
 }
 
 /// A stored message for people, but for its text.
-fn shown(view: &View, stored: StoredMessage) -> MessageView {
+pub(crate) fn shown(view: &View, stored: StoredMessage) -> MessageView {
     let accepted_ms = stored.id.accepted_ms();
     let (first, reason) = match stored.due_ms {
         Some(_) => (MessageState::Scheduled, "accepted, to be sent at its time"),
@@ -144,7 +144,7 @@ fn add(view: &View, shown: &mut MessageView, event: Event) {
 }
 
 /// The gateway's name; its number where it has been removed since.
-pub(super) fn name_of(view: &View, gateway: GatewayId) -> String {
+pub(crate) fn name_of(view: &View, gateway: GatewayId) -> String {
     match view.stations.get(&gateway) {
         Some(station) => station.built().name.clone(),
         None => gateway.to_string(),

@@ -33,5 +33,6 @@ pub use words::{
 };
 
 pub(crate) use meters::PasscodeMeters;
+pub(crate) use show::shown;
 pub(crate) use text::OtpConfig;
 pub(crate) use watch::Watches;

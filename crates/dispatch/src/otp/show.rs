@@ -48,7 +48,7 @@ impl Engine {
 }
 
 /// A passcode for people, as of this moment.
-pub(super) fn shown(passcode: PasscodeRecord, now_ms: i64) -> PasscodeView {
+pub(crate) fn shown(passcode: PasscodeRecord, now_ms: i64) -> PasscodeView {
     let status = passcode.state_at(now_ms);
     let is_pending = status == PasscodeState::Pending;
     let is_past = status != passcode.state;

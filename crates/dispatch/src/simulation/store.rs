@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_sms::{MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::*;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
@@ -394,6 +394,42 @@ impl Store for ModelStore {
         self.read(|_| Vec::new())
     }
 
+    fn consent(&self, said: Vec<NewConsent>) -> Answer<'_, Vec<bool>> {
+        self.read(move |_| vec![false; said.len()])
+    }
+
+    fn opt_outs(
+        &self,
+        _: VsId,
+        _: Option<PhoneKey>,
+        _: Option<u64>,
+        _: usize,
+    ) -> Answer<'_, Vec<OptOutRecord>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn opt_outs_after(&self, _: u64, _: usize) -> Answer<'_, Vec<OptOutRecord>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn consents(
+        &self,
+        _: VsId,
+        _: Option<PhoneKey>,
+        _: Option<u64>,
+        _: usize,
+    ) -> Answer<'_, Vec<ConsentRecord>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn consents_after(&self, _: u64, _: usize) -> Answer<'_, Vec<ConsentRecord>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn newest_consent(&self) -> Answer<'_, u64> {
+        self.read(|_| 0)
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         self.read(|disk| disk.messages.keys().next_back().copied().unwrap_or(MessageId::from_u64(0)))
     }
@@ -404,6 +440,14 @@ impl Store for ModelStore {
 
     fn erase_texts(&self, _: i64, _: usize) -> Answer<'_, usize> {
         self.read(|_| 0)
+    }
+
+    fn erase(&self, _: Erasure) -> Answer<'_, Erased> {
+        self.read(|_| Erased::default())
+    }
+
+    fn scrub(&self, _: PhoneNumber, _: Vec<MessageId>) -> Answer<'_, Scrubbed> {
+        self.read(|_| Scrubbed::default())
     }
 
     fn sealed(&self, _: u16, _: SealedPlace, _: usize) -> Answer<'_, SealedPage> {

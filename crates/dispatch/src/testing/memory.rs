@@ -1,13 +1,14 @@
 //! A store in memory that answers at once, so that tests of the room can hold the clock. It keeps what this room's own
 //! decisions need, and none of the promises of a real store, which has its own contract test.
 
+use super::opt_outs::OptOutTables;
 use super::passcodes::{self, Passcodes};
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
-use textgate_sms::{AlertState, MessageId, MessageState, VsId};
+use textgate_sms::{AlertState, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::*;
 
 /// What an Idempotency-Key stands for: a request, and the message it made.
@@ -24,6 +25,7 @@ pub(crate) struct MemoryStore {
     pub(crate) guard_blocks: Mutex<Vec<GuardBlock>>,
     pub(crate) notes: Mutex<Vec<AuditNote>>,
     pub(crate) alerts: Mutex<BTreeMap<MessageId, AlertRecord>>,
+    pub(crate) opt_outs: Mutex<OptOutTables>,
     pub(crate) credits: Mutex<Vec<(VsId, Credits)>>,
     pub(crate) room: Mutex<Option<(u64, u64)>>,
     /// While set, nothing can be written.
@@ -305,6 +307,11 @@ impl Store for MemoryStore {
                 directory.guard_rules.extend(rules.map(|rules| (vs, rules)));
                 continue;
             }
+            if let Change::PutOptOutSettings { vs, settings, .. } = change {
+                directory.opt_out_settings.retain(|(of, _)| *of != vs);
+                directory.opt_out_settings.push((vs, settings));
+                continue;
+            }
             passcodes::change(&mut directory, &change);
             match change.clone() {
                 Change::PutAlertEntry { entry, .. } => {
@@ -471,6 +478,45 @@ impl Store for MemoryStore {
         answer(Ok(open.cloned().collect()))
     }
 
+    fn consent(&self, said: Vec<NewConsent>) -> Answer<'_, Vec<bool>> {
+        if let Err(error) = self.check() {
+            return answer(Err(error));
+        }
+        answer(Ok(self.opt_outs.lock().unwrap().consent(said)))
+    }
+
+    fn opt_outs(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<OptOutRecord>> {
+        answer(Ok(self.opt_outs.lock().unwrap().list(vs, phone, before, limit)))
+    }
+
+    fn opt_outs_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<OptOutRecord>> {
+        answer(Ok(self.opt_outs.lock().unwrap().after(after, limit)))
+    }
+
+    fn consents(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<ConsentRecord>> {
+        answer(Ok(self.opt_outs.lock().unwrap().log(vs, phone, before, limit)))
+    }
+
+    fn consents_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<ConsentRecord>> {
+        answer(Ok(self.opt_outs.lock().unwrap().log_after(after, limit)))
+    }
+
+    fn newest_consent(&self) -> Answer<'_, u64> {
+        answer(Ok(self.opt_outs.lock().unwrap().newest()))
+    }
+
     fn room(&self) -> Option<(u64, u64)> {
         *self.room.lock().unwrap()
     }
@@ -486,6 +532,14 @@ impl Store for MemoryStore {
 
     fn erase_texts(&self, _: i64, _: usize) -> Answer<'_, usize> {
         answer(Ok(0))
+    }
+
+    fn erase(&self, _: Erasure) -> Answer<'_, Erased> {
+        answer(Ok(Erased::default()))
+    }
+
+    fn scrub(&self, _: PhoneNumber, _: Vec<MessageId>) -> Answer<'_, Scrubbed> {
+        answer(Ok(Scrubbed::default()))
     }
 
     fn sealed(&self, _: u16, _: SealedPlace, _: usize) -> Answer<'_, SealedPage> {

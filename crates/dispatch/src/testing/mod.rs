@@ -1,6 +1,7 @@
 //! What this room's tests share.
 
 mod memory;
+mod opt_outs;
 pub(crate) mod passcodes;
 mod scripted;
 

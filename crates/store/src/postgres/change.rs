@@ -7,7 +7,7 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::entries::number;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard, otp};
+use super::{alerts, audit, guard, opt_out, otp};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -119,6 +119,11 @@ async fn make(conn: &Conn, changes: &Changes, change: &Change) -> Result<Made, F
         Change::RemoveAlertEntry { vs, kind, name } => {
             Made::new(*vs, (alerts::remove(conn, *vs, *kind, name).await?, Difference::default()))
         }
+        Change::PutOptOutSettings { vs, settings, difference } => {
+            let (_, name) = virtual_server(conn, *vs).await?;
+            opt_out::put_settings(conn, *vs, settings).await?;
+            Made::new(*vs, (changes::opt_out_settings_were_put(&name), difference.clone()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(conn, changes, *vs, *allocation, note).await?)
         }
@@ -129,7 +134,7 @@ fn conflict<T>(message: String) -> Result<T, Failure> {
     Err(Failure::Refused(StoreError::Conflict(message)))
 }
 
-async fn set_number(conn: &Conn, name: &str, value: i64) -> Result<(), Error> {
+pub(super) async fn set_number(conn: &Conn, name: &str, value: i64) -> Result<(), Error> {
     conn.run("UPDATE meta SET value = $2 WHERE name = $1", &[&name, &value]).await.map(drop)
 }
 
@@ -204,6 +209,9 @@ async fn remove(conn: &Conn, id: VsId) -> Result<(String, Difference), Failure> 
         "DELETE FROM session WHERE person IN (SELECT id FROM person WHERE vs = $1)",
         "DELETE FROM person WHERE vs = $1",
         "DELETE FROM alert_entry WHERE vs = $1",
+        "DELETE FROM opt_out_settings WHERE vs = $1",
+        "DELETE FROM opt_out WHERE vs = $1",
+        "DELETE FROM consent WHERE vs = $1",
         "DELETE FROM virtual_server WHERE id = $1",
     ] {
         conn.run(sql, &[&number]).await?;

@@ -1,10 +1,10 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::alerts;
 use super::command::Failure;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
 use super::users;
+use super::{alerts, opt_out};
 use crate::changes::role_of;
 use crate::keys::{halves_of, mark_of};
 use crate::{
@@ -52,6 +52,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         OTP_TEMPLATES,
         GUARD_RULES,
         alerts::ENTRIES,
+        opt_out::SETTINGS,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -127,6 +128,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.alert_entries.extend(alerts::read_entry(&row)?);
+    }
+    for row in next() {
+        directory.opt_out_settings.push(json_of(&row)?);
     }
     Ok(directory)
 }

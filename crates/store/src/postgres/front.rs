@@ -3,8 +3,8 @@
 use super::command::{Speak, Way};
 use super::lease::Lease;
 use super::{
-    PostgresStore, accept, adopt, alerts, audit, change, entries, figures, guard, list, page, passcodes,
-    peers, retention, sealed, sign_ins,
+    PostgresStore, accept, adopt, alerts, audit, change, entries, erasure, figures, guard, list, opt_out,
+    page, passcodes, peers, retention, sealed, sign_ins,
 };
 use crate::queue::Urgency;
 use crate::*;
@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, ready};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_sms::{MessageId, MessageState, PhoneNumber, VsId};
 use tokio::sync::oneshot;
 
 /// An operation of the rules, applied in bulk.
@@ -306,6 +306,49 @@ impl Store for PostgresStore {
         })
     }
 
+    fn consent(&self, said: Vec<NewConsent>) -> Answer<'_, Vec<bool>> {
+        if said.iter().any(|one| [&one.sender, &one.actor, &one.note].iter().any(|text| text.contains('\0')))
+        {
+            let why = "the store cannot hold this: a text has a character of code 0".to_owned();
+            return Box::pin(ready(Err(StoreError::Conflict(why))));
+        }
+        let weight = said.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<NewConsent>| Box::pin(opt_out::consent(conn, input));
+        self.write(said, Urgency::Now, weight, false, None, Way::Alone(speak))
+    }
+
+    fn opt_outs(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<OptOutRecord>> {
+        self.read(move |conn| Box::pin(opt_out::list(conn, vs, phone, before, limit)))
+    }
+
+    fn opt_outs_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<OptOutRecord>> {
+        self.read(move |conn| Box::pin(opt_out::after(conn, after, limit)))
+    }
+
+    fn consents(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<ConsentRecord>> {
+        self.read(move |conn| Box::pin(opt_out::log(conn, vs, phone, before, limit)))
+    }
+
+    fn consents_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<ConsentRecord>> {
+        self.read(move |conn| Box::pin(opt_out::log_after(conn, after, limit)))
+    }
+
+    fn newest_consent(&self) -> Answer<'_, u64> {
+        self.read(|conn| Box::pin(opt_out::newest(conn)))
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         self.read(|conn| Box::pin(list::newest(conn)))
     }
@@ -321,6 +364,29 @@ impl Store for PostgresStore {
 
     fn erase_texts(&self, finished_before_ms: i64, limit: usize) -> Answer<'_, usize> {
         self.read(move |conn| Box::pin(retention::erase(conn, finished_before_ms, limit)))
+    }
+
+    fn erase(&self, erasure: Erasure) -> Answer<'_, Erased> {
+        Box::pin(async move {
+            let (number, messages) = (erasure.number, Arc::new(erasure.messages.clone()));
+            let deleted = self
+                .read(move |conn| {
+                    let messages = messages.clone();
+                    Box::pin(async move { erasure::delete_messages(conn, number, &messages).await })
+                })
+                .await?;
+            let rest = self.now(erasure, |conn, input| Box::pin(erasure::erase(conn, input))).await?;
+            Ok(deleted.and(rest))
+        })
+    }
+
+    fn scrub(&self, _: PhoneNumber, messages: Vec<MessageId>) -> Answer<'_, Scrubbed> {
+        let messages = Arc::new(messages);
+        let vacuumed = self.read(move |conn| {
+            let messages = messages.clone();
+            Box::pin(async move { erasure::vacuum(conn, &messages).await })
+        });
+        Box::pin(async { vacuumed.await.map(|()| Scrubbed::default()) })
     }
 
     fn sealed(&self, not_under: u16, after: SealedPlace, limit: usize) -> Answer<'_, SealedPage> {

@@ -28,6 +28,8 @@ fn table(place: SealedPlace) -> Table {
         SealedPlace::Totp(_) => Table { name: "person", owner: "id", octets: "totp" },
         SealedPlace::Inbound(_) => Table { name: "inbound", owner: "gateway", octets: "sealed" },
         SealedPlace::Alert(_) => Table { name: "alert", owner: "id", octets: "sealed" },
+        SealedPlace::OptOut(_) => Table { name: "opt_out", owner: "vs", octets: "sealed" },
+        SealedPlace::Consent(_) => Table { name: "consent", owner: "vs", octets: "sealed" },
         SealedPlace::Text(_) => Table { name: "message", owner: "id", octets: "text" },
     }
 }
@@ -70,7 +72,9 @@ pub(super) async fn page(
         SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
         SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
         SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
-        SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
+        SealedPlace::Alert(_) => Some(SealedPlace::OptOut(0)),
+        SealedPlace::OptOut(_) => Some(SealedPlace::Consent(0)),
+        SealedPlace::Consent(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
         SealedPlace::Text(_) => None,
     };
     Ok(page)
@@ -79,7 +83,7 @@ pub(super) async fn page(
 fn id(place: SealedPlace) -> i64 {
     match place {
         SealedPlace::Settings(GatewayId(id)) | SealedPlace::Totp(id) => i64::from(id),
-        SealedPlace::Inbound(id) => id as i64,
+        SealedPlace::Inbound(id) | SealedPlace::OptOut(id) | SealedPlace::Consent(id) => id as i64,
         SealedPlace::Alert(id) | SealedPlace::Text(id) => id.as_u64() as i64,
     }
 }
@@ -91,6 +95,8 @@ fn at(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
+        SealedPlace::OptOut(_) => SealedPlace::OptOut(id as u64),
+        SealedPlace::Consent(_) => SealedPlace::Consent(id as u64),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
     }
 }
@@ -101,11 +107,13 @@ pub(super) async fn reseal(conn: &Conn, resealed: &[Resealed]) -> Result<usize, 
         // Whoever changes the directory at the same time counts its version too.
         audit::take_turn(conn).await?;
     }
-    let kinds: [fn(SealedPlace) -> bool; 5] = [
+    let kinds: [fn(SealedPlace) -> bool; 7] = [
         |place| matches!(place, SealedPlace::Settings(_)),
         |place| matches!(place, SealedPlace::Totp(_)),
         |place| matches!(place, SealedPlace::Inbound(_)),
         |place| matches!(place, SealedPlace::Alert(_)),
+        |place| matches!(place, SealedPlace::OptOut(_)),
+        |place| matches!(place, SealedPlace::Consent(_)),
         |place| matches!(place, SealedPlace::Text(_)),
     ];
     let (mut put, mut is_directory_changed) = (0, false);

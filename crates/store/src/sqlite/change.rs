@@ -5,7 +5,7 @@ use super::entries::number;
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard};
+use super::{alerts, audit, guard, opt_out};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -103,6 +103,11 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
         Change::RemoveAlertEntry { vs, kind, name } => {
             Made::new(*vs, (alerts::remove(connection, *vs, *kind, name)?, Difference::default()))
         }
+        Change::PutOptOutSettings { vs, settings, difference } => {
+            let (_, name) = virtual_server(connection, *vs)?;
+            opt_out::put_settings(connection, *vs, settings)?;
+            Made::new(*vs, (changes::opt_out_settings_were_put(&name), difference.clone()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
         }
@@ -113,7 +118,7 @@ fn conflict<T>(message: String) -> Result<T, Failure> {
     Err(Failure::Refused(StoreError::Conflict(message)))
 }
 
-fn set_number(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
+pub(super) fn set_number(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE meta SET value = ?2 WHERE name = ?1")?
         .execute(params![name, value])
@@ -199,6 +204,9 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
         "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",
         "DELETE FROM user WHERE vs = ?1",
         "DELETE FROM alert_entry WHERE vs = ?1",
+        "DELETE FROM opt_out_settings WHERE vs = ?1",
+        "DELETE FROM opt_out WHERE vs = ?1",
+        "DELETE FROM consent WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.0])?;

@@ -26,6 +26,10 @@ pub(super) trait Command: Send {
     fn weight(&self) -> usize;
     /// Whether it is kept and tried again until the disk takes it.
     fn is_kept(&self) -> bool;
+    /// Whether it is applied by itself, between two transactions.
+    fn is_apart(&self) -> bool {
+        false
+    }
     /// Applies it inside the open transaction. May be called again after the transaction failed.
     fn apply(&mut self, session: &mut Session<'_>) -> Result<(), rusqlite::Error>;
     /// Refuses it, whatever `apply` said.

@@ -133,6 +133,23 @@ pub(super) fn expire(session: &mut Session<'_>, before_ms: i64, limit: usize) ->
     Ok(old.len())
 }
 
+/// Deletes receipts that name this number; answers how many.
+pub(super) fn erase(session: &mut Session<'_>, number: PhoneNumber) -> rusqlite::Result<usize> {
+    // Ids that modems' receipts are found by have the number in them.
+    let named: Vec<i64> = session
+        .connection
+        .prepare_cached(
+            "SELECT id FROM early_receipt WHERE number = ?1
+             UNION SELECT receipt FROM early_candidate WHERE instr(candidate, ?2) > 0",
+        )?
+        .query_map(params![number.as_u64() as i64, number.to_string()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in &named {
+        remove(session, *id)?;
+    }
+    Ok(named.len())
+}
+
 fn remove(session: &mut Session<'_>, id: i64) -> rusqlite::Result<()> {
     let connection = session.connection;
     session.early.hashes(connection)?;

@@ -2,7 +2,7 @@
 
 use super::command::Failure;
 use super::session::Session;
-use super::{alerts, guard, users};
+use super::{alerts, guard, opt_out, users};
 use crate::changes::role_of;
 use crate::keys::{halves_of, mark_of};
 use crate::{
@@ -35,6 +35,7 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         users: users::all(&transaction)?,
         guard_rules: guard::rules(&transaction)?,
         alert_entries: alerts::entries(&transaction)?,
+        opt_out_settings: opt_out::settings(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

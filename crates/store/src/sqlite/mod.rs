@@ -13,11 +13,13 @@ mod checkpoint;
 mod command;
 mod early;
 mod entries;
+mod erasure;
 mod figures;
 mod files;
 mod ground;
 mod guard;
 mod list;
+mod opt_out;
 mod otp;
 mod page;
 mod passcodes;
@@ -43,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use textgate_sms::{MessageId, MessageState, VsId};
+use textgate_sms::{MessageId, MessageState, PhoneNumber, VsId};
 use tokio::sync::oneshot;
 use writer::{Health, Writer};
 
@@ -428,6 +430,43 @@ impl Store for SqliteStore {
         self.read(move |connection| alerts::by_code(connection, &code))
     }
 
+    fn consent(&self, said: Vec<NewConsent>) -> Answer<'_, Vec<bool>> {
+        let weight = said.len();
+        self.write(said, Urgency::Now, weight, false, None, opt_out::consent)
+    }
+
+    fn opt_outs(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<OptOutRecord>> {
+        self.read(move |connection| opt_out::list(connection, vs, phone, before, limit))
+    }
+
+    fn opt_outs_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<OptOutRecord>> {
+        self.read(move |connection| opt_out::after(connection, after, limit))
+    }
+
+    fn consents(
+        &self,
+        vs: VsId,
+        phone: Option<PhoneKey>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Answer<'_, Vec<ConsentRecord>> {
+        self.read(move |connection| opt_out::log(connection, vs, phone, before, limit))
+    }
+
+    fn consents_after(&self, after: u64, limit: usize) -> Answer<'_, Vec<ConsentRecord>> {
+        self.read(move |connection| opt_out::log_after(connection, after, limit))
+    }
+
+    fn newest_consent(&self) -> Answer<'_, u64> {
+        self.read(opt_out::newest)
+    }
+
     fn room(&self) -> Option<(u64, u64)> {
         let room = rustix::fs::statvfs(self.readers.path()).ok()?;
         // What this user may write: some is kept for root.
@@ -453,6 +492,34 @@ impl Store for SqliteStore {
             let with_text = self.read(find).await?;
             self.in_chunks(with_text, |session, input| Ok(rules::erase(session, input)?)).await
         })
+    }
+
+    fn erase(&self, erasure: Erasure) -> Answer<'_, Erased> {
+        Box::pin(async move {
+            let (number, messages) = (erasure.number, erasure.messages.clone());
+            let beside = self.read(move |connection| erasure::find_beside(connection, &messages)).await?;
+            let mut erased = Erased::default();
+            for chunk in erasure.messages.chunks(retention::CHUNK) {
+                let (weight, input) = (chunk.len(), (number, chunk.to_vec()));
+                let work = erasure::delete_messages;
+                erased = erased.and(self.write(input, Urgency::Lingers, weight, false, None, work).await?);
+            }
+            for chunk in beside.chunks(retention::CHUNK) {
+                let work = erasure::delete_beside;
+                self.write(chunk, Urgency::Lingers, retention::CHUNK, false, None, work).await?;
+            }
+            Ok(erased.and(self.now(erasure, erasure::erase).await?))
+        })
+    }
+
+    fn scrub(&self, number: PhoneNumber, _: Vec<MessageId>) -> Answer<'_, Scrubbed> {
+        let (reply, answer) = oneshot::channel();
+        let path = self.readers.path().to_owned();
+        let scrub = erasure::Scrub { number, path, reply, outcome: Err(StoreError::Closed) };
+        if let Err(error) = self.queue.push(Box::new(scrub), Urgency::Now) {
+            return Box::pin(ready(Err(error)));
+        }
+        Box::pin(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
     }
 
     fn sealed(&self, not_under: u16, after: SealedPlace, limit: usize) -> Answer<'_, SealedPage> {

@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_PASSCODES, then: None },
     Step { sql: STEP_GUARD, then: None },
     Step { sql: STEP_ALERTS, then: None },
+    Step { sql: STEP_OPT_OUTS, then: None },
 ];
 
 /// From one version to the next.
@@ -341,6 +342,39 @@ CREATE INDEX alert_by_key ON alert (vs, dedup_key, id) WHERE state < 2 AND dedup
 CREATE INDEX alert_by_code ON alert (code, id) WHERE state = 0;
 ";
 
+// What holds, and how it came about. key: a keyed digest of the virtual server and the phone's number; sealed: the number, until it is
+// erased. Numbers are counted in meta, so that none is ever used twice.
+const STEP_OPT_OUTS: &str = "
+CREATE TABLE opt_out_settings (vs INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
+
+INSERT INTO meta VALUES ('next_consent', 1);
+CREATE TABLE opt_out (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    sealed BLOB,
+    UNIQUE (vs, key, sender)
+) STRICT;
+CREATE INDEX opt_out_by_vs ON opt_out (vs, id);
+CREATE TABLE consent (
+    id INTEGER PRIMARY KEY,
+    vs INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    is_out INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    note TEXT NOT NULL,
+    sealed BLOB
+) STRICT;
+CREATE INDEX consent_by_vs ON consent (vs, id);
+CREATE INDEX consent_by_phone ON consent (vs, key, id);
+";
+
 /// Brings the file at `path` to the newest version, or says why not.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let cannot = |reason: String| StoreError::CannotOpen { path: path.display().to_string(), reason };
@@ -378,7 +412,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{alerts, figures, page, passcodes};
+    use super::super::{alerts, figures, opt_out, page, passcodes};
     use super::*;
 
     fn fresh() -> Connection {
@@ -422,12 +456,15 @@ mod tests {
             "SELECT id FROM user WHERE name = 'X' COLLATE NOCASE",
             "SELECT id, id, text FROM message WHERE id > 1 ORDER BY id LIMIT 9",
             "SELECT id FROM inbound WHERE id > 1 ORDER BY id LIMIT 9",
+            "SELECT id, vs, sealed FROM opt_out WHERE id > 1 ORDER BY id LIMIT 9",
+            "SELECT id, vs, sealed FROM consent WHERE id > 1 ORDER BY id LIMIT 9",
         ]
         .into_iter()
         .chain(figures::SEARCHES)
         .chain(page::SEARCHES)
         .chain(passcodes::SEARCHES)
         .chain(alerts::SEARCHES)
+        .chain(opt_out::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

@@ -32,6 +32,12 @@ pub(super) fn page(
         SealedPlace::Alert(id) => {
             ("SELECT id, id, sealed FROM alert WHERE id > ?1 ORDER BY id LIMIT ?2", id.as_u64() as i64)
         }
+        SealedPlace::OptOut(id) => {
+            ("SELECT id, vs, sealed FROM opt_out WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
+        }
+        SealedPlace::Consent(id) => {
+            ("SELECT id, vs, sealed FROM consent WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
+        }
         SealedPlace::Text(id) => {
             ("SELECT id, id, text FROM message WHERE id > ?1 ORDER BY id LIMIT ?2", id.as_u64() as i64)
         }
@@ -57,7 +63,9 @@ pub(super) fn page(
         SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
         SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
         SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
-        SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
+        SealedPlace::Alert(_) => Some(SealedPlace::OptOut(0)),
+        SealedPlace::OptOut(_) => Some(SealedPlace::Consent(0)),
+        SealedPlace::Consent(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
         SealedPlace::Text(_) => None,
     };
     Ok(page)
@@ -70,6 +78,8 @@ fn place(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
+        SealedPlace::OptOut(_) => SealedPlace::OptOut(id as u64),
+        SealedPlace::Consent(_) => SealedPlace::Consent(id as u64),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
     }
 }
@@ -90,6 +100,12 @@ pub(super) fn reseal(session: &mut Session<'_>, resealed: &[Resealed]) -> Result
             }
             SealedPlace::Alert(id) => {
                 ("UPDATE alert SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id.as_u64() as i64)
+            }
+            SealedPlace::OptOut(id) => {
+                ("UPDATE opt_out SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
+            }
+            SealedPlace::Consent(id) => {
+                ("UPDATE consent SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
             }
             SealedPlace::Text(id) => {
                 ("UPDATE message SET text = ?3 WHERE id = ?1 AND text = ?2", id.as_u64() as i64)

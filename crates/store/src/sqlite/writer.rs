@@ -101,9 +101,18 @@ impl<'c> Writer<'c> {
 
     /// One transaction with as much as fits.
     fn write(&mut self) {
+        if self.work.front().is_some_and(|command| command.is_apart())
+            && let Some(mut command) = self.work.pop_front()
+        {
+            if let Err(error) = command.apply(&mut self.session) {
+                command.refuse(StoreError::Unavailable(error.to_string()));
+            }
+            command.answer();
+            return;
+        }
         let mut weight = 0;
         let count = self.work.iter().take_while(|command| {
-            let is_room = weight < MOST_AT_ONCE;
+            let is_room = weight < MOST_AT_ONCE && !command.is_apart();
             weight += command.weight();
             is_room
         });

@@ -80,6 +80,43 @@ impl UserRoleName {
     }
 }
 
+/// `export`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Messages, passcodes, messages it sent, contacts, alerts, opt-outs and what was said about them: of the virtual server and all below it.
+With a server running on the data directory it goes through that one; otherwise it reads the store.
+
+Example:
+  textgate export 15550100100 > 15550100100.json")]
+pub(crate) struct ExportNumber {
+    /// The number: only digits, beginning with a country code
+    pub(crate) number: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// `erase`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Of the virtual server and all below it; without --vs, of the whole store, whose files are searched for the number afterwards.
+What is still to be sent is cancelled first. Opt-outs stay in force without telling the number. Backups are not touched.
+With a server running on the data directory it goes through that one; otherwise into the store.
+
+Example:
+  textgate erase 15550100100 --yes")]
+pub(crate) struct EraseNumber {
+    /// The number: only digits, beginning with a country code
+    pub(crate) number: String,
+    /// Do not ask; without a terminal nobody is asked
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
 /// `audit`.
 #[derive(Debug, Args)]
 pub(crate) struct Audit {

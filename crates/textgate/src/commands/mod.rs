@@ -13,6 +13,7 @@ mod message;
 mod migrate;
 mod modem;
 mod otp;
+mod personal_data;
 mod place;
 mod plugins;
 mod send;
@@ -46,6 +47,8 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Keys(args) => keys::run(&config()?, &args.command, output).await,
         Command::User(args) => user::run(&config()?, &args.command, output).await,
         Command::Audit(args) => audit::run(&config()?, &args.command, output).await,
+        Command::Export(args) => personal_data::export(&config()?, &args, output).await,
+        Command::Erase(args) => personal_data::erase(&config()?, &args, output).await,
         Command::Plugins(args) => plugins::run(&config()?, &args.command, output),
         Command::Modem(args) => modem::run(&args.command, output).await,
         Command::Backup(args) => backup::run(&config()?, &args, output).await,

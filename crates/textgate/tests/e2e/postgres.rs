@@ -155,6 +155,53 @@ fn signal(pid: u32, name: &str) {
     assert!(sent.success());
 }
 
+/// What one node hears of a phone holds at all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_at_one_node_holds_at_the_other_within_a_second_and_an_erasure_deletes_every_row() {
+    if !server::is_there() {
+        return;
+    }
+    let smsc = smsc().await;
+    let url = database(Postgres::shared());
+    let first = serving(&url, &smsc, "").await;
+    let mut second = Server::stopped_on(&url);
+    std::fs::create_dir_all(second.data_dir()).unwrap();
+    std::fs::copy(first.data_dir().join("key"), second.data_dir().join("key")).unwrap();
+    second.serve().await;
+    let (one, other) = (first.api(), second.api());
+    one.send_until(json!({"to": PHONE, "text": "before"}), "delivered").await;
+    let out = one.post("/v1/opt-outs", json!({"number": PHONE})).await.expect(201);
+    let since = std::time::Instant::now();
+    eventually("the other node knows", async || {
+        let answer = other.post_message(json!({"to": PHONE, "text": "again?"})).await;
+        (answer.status == 422).then_some(())
+    })
+    .await;
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    eventually("what came in between is finished", async || {
+        let waiting = other.get("/v1/messages?status=accepted").await.expect(200);
+        waiting["messages"].as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+    let erased = first.cli_ok(&["erase", PHONE, "--yes"]);
+    assert!(erased.contains("were not searched"), "{erased}");
+    let name = url.rsplit('/').next().unwrap();
+    let rows = |sql: &str| Postgres::shared().sql(name, sql).trim().to_owned();
+    let text = format!("SELECT count(*) FROM textgate.message WHERE number = {PHONE}");
+    assert_eq!(rows(&text), "0");
+    assert_eq!(rows("SELECT count(*) FROM textgate.receipt_id"), "0");
+    assert_eq!(rows("SELECT count(*) FROM textgate.opt_out WHERE sealed IS NOT NULL"), "0");
+    assert_eq!(rows("SELECT count(*) FROM textgate.sms_settings WHERE test_number IS NOT NULL"), "0");
+    other.post_message(json!({"to": PHONE, "text": "again?"})).await.expect_problem(422, "opted-out");
+    assert!(first.cli_ok(&["audit", "verify"]).contains("as it was written"));
+    other.delete(&format!("/v1/opt-outs/{}", out["id"])).await.expect(204);
+    eventually("messages go there again", async || {
+        let answer = one.post_message(json!({"to": PHONE, "text": "after"})).await;
+        (answer.status == 202).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_stopped_past_its_lease_and_goes_on_sends_nothing_that_is_another_s() {
     if !server::is_there() {

@@ -5,6 +5,7 @@ mod settings;
 mod template;
 
 pub(super) use passcode::*;
+pub(crate) use passcode::{PASSCODE, PasscodeShown};
 pub(crate) use settings::SETTINGS_INPUT;
 pub(super) use settings::{SETTINGS, SettingsShown};
 pub(crate) use template::TEMPLATE_INPUT;

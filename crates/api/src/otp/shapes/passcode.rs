@@ -142,7 +142,7 @@ impl CheckedShown {
     }
 }
 
-pub(in crate::otp) static PASSCODE: Object = Object {
+pub(crate) static PASSCODE: Object = Object {
     name: "Passcode",
     about: "A passcode, never with its code.",
     properties: &[
@@ -166,7 +166,7 @@ pub(in crate::otp) static PASSCODE: Object = Object {
 
 /// A passcode.
 #[derive(Serialize)]
-pub(in crate::otp) struct PasscodeShown {
+pub(crate) struct PasscodeShown {
     id: String,
     status: PasscodeState,
     to: String,

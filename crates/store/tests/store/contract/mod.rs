@@ -4,10 +4,12 @@ pub mod accepting;
 pub mod alerts;
 pub mod auditing;
 pub mod directory;
+pub mod erasing;
 pub mod figures;
 pub mod files;
 pub mod guard;
 pub mod lists;
+pub mod opt_outs;
 pub mod outcomes;
 pub mod passcodes;
 pub mod people;
@@ -147,6 +149,9 @@ macro_rules! every_store_keeps {
                 what_changed_meanwhile_is_not_put_back
                 many_are_gone_through_in_bounded_steps
                 the_key_file_that_a_store_was_made_with_is_known_by_its_mark;
+            erasing:
+                finished_messages_to_a_number_go_with_all_that_belongs_to_them
+                what_else_is_kept_of_a_number_goes_and_its_opt_out_stays;
             alerts:
                 an_alert_is_there_as_it_was_raised_after_reopening
                 an_alert_of_a_key_that_is_open_and_recent_is_counted
@@ -154,6 +159,12 @@ macro_rules! every_store_keeps {
                 alerts_are_listed_by_virtual_server_state_and_code
                 old_alerts_are_pruned
                 what_is_set_for_alerts_is_in_the_directory;
+            opt_outs:
+                an_opt_out_holds_until_it_is_ended_and_both_are_in_the_log
+                opt_outs_of_senders_end_each_or_all
+                opt_outs_are_of_one_virtual_server_and_listed_page_by_page
+                of_many_opt_outs_at_once_one_is_new_and_no_number_is_given_twice
+                how_opt_outs_are_heeded_is_in_the_directory_and_goes_with_its_virtual_server;
             files:
                 closing_writes_what_waits_and_refuses_what_comes
                 dropping_the_store_writes_what_waits;

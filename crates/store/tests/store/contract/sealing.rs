@@ -59,6 +59,8 @@ async fn filled(stores: &impl Stores) -> Arc<dyn Store> {
     store.record_inbound(vec![inbound.clone(), inbound]).await.unwrap();
     let alert = AlertRecord { sealed: sealed_under(0, "alert"), ..alerts::alert(7) };
     store.raise_alerts(vec![NewAlert { record: alert, since_ms: T }]).await.unwrap();
+    let said = NewConsent { sealed: Some(sealed_under(0, "number")), ..opt_outs::said(1, Wish::Out, "") };
+    store.consent(vec![said]).await.unwrap();
     let text = |n| NewMessage { sealed_text: sealed_under(0, &format!("text {n}")), ..message(n) };
     store.accept((1..=5).map(text).collect()).await.unwrap();
     accept_one(&store, NewMessage { sealed_text: sealed_under(7, "text 6"), ..message(6) }).await;
@@ -75,10 +77,11 @@ pub async fn what_is_sealed_under_other_keys_is_found_page_by_page(stores: &impl
         assert_eq!(places[..2], [SealedPlace::Settings(GATEWAY), SealedPlace::Totp(1)]);
         assert!(matches!(places[2..4], [SealedPlace::Inbound(_), SealedPlace::Inbound(_)]), "{places:?}");
         assert_eq!(places[4], SealedPlace::Alert(id(7)));
-        assert_eq!(places[5..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
-        let owners: Vec<u64> = found[..6].iter().map(|sealed| sealed.owner).collect();
-        assert_eq!(owners, [1, 1, 1, 1, id(7).as_u64(), id(1).as_u64()], "what each is bound to");
-        assert_eq!(found[5].octets, sealed_under(0, "text 1"));
+        assert_eq!(places[5..7], [SealedPlace::OptOut(1), SealedPlace::Consent(1)]);
+        assert_eq!(places[7..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
+        let owners: Vec<u64> = found[..8].iter().map(|sealed| sealed.owner).collect();
+        assert_eq!(owners, [1, 1, 1, 1, id(7).as_u64(), 2, 2, id(1).as_u64()], "what each is bound to");
+        assert_eq!(found[7].octets, sealed_under(0, "text 1"));
     }
     assert_eq!(all(&store, 0, 100).await.len(), 1);
 }

@@ -94,6 +94,8 @@ async fn fill(store: &Arc<dyn Store>) {
         excused_until_ms: 0,
     };
     store.keep_guard_blocks(vec![block], vec![], vec![]).await.unwrap();
+    let said = [(1, Wish::Out, ""), (1, Wish::InAll, ""), (2, Wish::Out, "acme")];
+    store.consent(said.map(|(n, wish, sender)| opt_outs::said(n, wish, sender)).into()).await.unwrap();
     let mut figures = Figures::default();
     figures.to_sent.record(5);
     let tally = Tally { vs: VS, is_below: false, gateway: GATEWAY, at_ms: T, figures };
@@ -113,6 +115,8 @@ async fn look(store: &Arc<dyn Store>) -> String {
     seen += &format!("{unfinished:?} {:?}", store.scheduled(first.1, 9).await.unwrap());
     seen += &format!("{:?} {:?}", store.all_credits().await.unwrap(), store.ledger(VS, 9).await.unwrap());
     seen += &format!("{:?} {:?}", store.sessions().await.unwrap(), audit(store, 50).await);
+    seen += &format!("{:?}", store.opt_outs_after(0, 9).await.unwrap());
+    seen += &format!("{:?}", store.consents_after(0, 9).await.unwrap());
     seen += &format!("{:?}", store.alerts(VS, None, None, 9).await.unwrap());
     for n in [0, 99, 100, 7_999, 8_000] {
         let message = read(store, n).await;
