@@ -97,6 +97,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::opt_outs::routes());
     routes.extend(crate::opt_out_settings::routes());
     routes.extend(crate::personal_data::routes());
+    routes.extend(crate::webhooks::routes());
     routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes

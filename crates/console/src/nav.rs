@@ -40,6 +40,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
             entry("nav.contacts", "contacts"),
             entry("nav.alert_settings", "alert-settings"),
             entry("nav.opt_outs", "opt-outs"),
+            entry("nav.webhooks", "webhooks"),
         ],
     ),
     (

@@ -19,6 +19,7 @@ use crate::station::Station;
 use crate::statistics::Statistics;
 use crate::view::View;
 use crate::watching::Watchers;
+use crate::webhooks::{self, Webhooks};
 use crate::words::{DirectoryError, Happening, What};
 use crate::{Limits, Metrics, Parts, StartError};
 use arc_swap::ArcSwap;
@@ -65,6 +66,7 @@ pub(crate) struct Engine {
     pub(crate) opt_outs: OptOuts,
     /// Answers to phones' words.
     pub(crate) replies: Replies,
+    pub(crate) webhooks: Webhooks,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -114,6 +116,7 @@ impl Engine {
             alerts: Alerts::default(),
             opt_outs: OptOuts::default(),
             replies: Replies::default(),
+            webhooks: Webhooks::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -153,6 +156,7 @@ impl Engine {
             self.tasks.spawn(exchange::keep(Arc::clone(self), self.stopping.clone()));
         }
         self.look_at_conditions().await;
+        self.tasks.spawn(webhooks::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -346,6 +350,7 @@ impl Engine {
         }
         self.runners.follow(self, view);
         self.has_changed_for_others();
+        self.webhooks.follow();
         for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
             for submission in removed.remove() {
                 self.route(submission);

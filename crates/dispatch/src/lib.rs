@@ -44,6 +44,7 @@ mod statistics;
 mod testing;
 mod view;
 mod watching;
+mod webhooks;
 mod words;
 mod work;
 
@@ -76,4 +77,5 @@ pub use privacy::{ErasedView, InboundKept, PersonalData, PersonalDataOf};
 pub use rotation::{KeyUse, KeyView, RotationView};
 pub use statistics::GatewayStanding;
 pub use watching::{Watch, Watched};
+pub use webhooks::WebhookLimits;
 pub use words::*;

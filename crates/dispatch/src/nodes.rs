@@ -95,6 +95,7 @@ impl Engine {
             Notice::Told => self.heed_told(),
             Notice::GuardChanged => self.reread_guard_blocks().await?,
             Notice::AlertsChanged => self.reread_alerts().await?,
+            Notice::WebhooksMoved => self.webhooks.follow(),
         }
         Ok(false)
     }

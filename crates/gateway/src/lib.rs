@@ -30,6 +30,7 @@ mod test_bench;
 #[cfg(test)]
 mod test_message;
 mod trust;
+mod webhook;
 mod work;
 
 pub use callback::{Balance, Callback, CallbackError, CallbackReply, Received};
@@ -58,4 +59,5 @@ pub use shares::Shares;
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
 pub use trust::system_tls;
+pub use webhook::{Undelivered, WebhookClient, WebhookPost, WebhookSecret, problem_of_webhook_url};
 pub use work::{Gateway, Health, NotKept, Stop, Work};

@@ -26,6 +26,8 @@ pub enum Purpose {
     Told,
     /// The number of a phone that said something about messages; bound to the virtual server.
     OptOut,
+    /// The secret that signs a webhook endpoint's events; bound to the endpoint's number.
+    Webhook,
 }
 
 /// Why something could not be unsealed.
@@ -241,6 +243,7 @@ fn ciphers(master: &[u8; 32]) -> Ciphers {
         cipher("textgate alert 1"),
         cipher("textgate told 1"),
         cipher("textgate opt-out 1"),
+        cipher("textgate webhook 1"),
     ]
 }
 

@@ -7,8 +7,9 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::entries::small;
 use super::peers;
+use super::webhooks;
 use crate::alert::MOST_OF_A_CODE;
-use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, changes};
+use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, WebhookKind, changes};
 use textgate_sms::{AlertState, MessageId, Severity, VsId};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -110,6 +111,8 @@ pub(super) async fn raise(conn: &Conn, new: &[NewAlert]) -> Result<Vec<(AlertRec
         };
         let Some(there) = there else {
             write(conn, record).await?;
+            let (kind, subject) = (WebhookKind::AlertRaised, record.id.as_u64());
+            webhooks::owe(conn, record.vs, kind, subject, record.last_ms).await?;
             raised.push((record.clone(), true));
             continue;
         };
@@ -134,6 +137,9 @@ pub(super) async fn step(
     if is_taken {
         write(conn, &alert).await?;
         peers::tell(conn, peers::ALERTS).await?;
+        if let Some((kind, at_ms)) = WebhookKind::of_step(step) {
+            webhooks::owe(conn, alert.vs, kind, alert.id.as_u64(), at_ms).await?;
+        }
     }
     Ok(Some((alert, is_taken)))
 }

@@ -4,7 +4,7 @@ use super::command::Failure;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
 use super::users;
-use super::{alerts, opt_out};
+use super::{alerts, opt_out, webhooks};
 use crate::changes::role_of;
 use crate::keys::{halves_of, mark_of};
 use crate::{
@@ -53,6 +53,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         GUARD_RULES,
         alerts::ENTRIES,
         opt_out::SETTINGS,
+        webhooks::ALL,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -68,6 +69,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
             "next_vs" => directory.next_vs = value as u32,
             "next_gateway" => directory.next_gateway = value as u32,
             "next_user" => directory.next_user = value as u32,
+            "next_webhook" => directory.next_webhook = value as u32,
             _ => {}
         }
     }
@@ -131,6 +133,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.opt_out_settings.push(json_of(&row)?);
+    }
+    for row in next() {
+        directory.webhooks.push(webhooks::read(&row)?);
     }
     Ok(directory)
 }

@@ -3,7 +3,8 @@
 
 use super::adopt;
 use super::change;
-use super::connect::{Conn, words};
+use super::connect::{Conn, Heard, words};
+use super::desk;
 use super::node::{self, BEAT};
 use super::peers;
 use super::writer::Surroundings;
@@ -46,11 +47,11 @@ pub(super) async fn keep(surroundings: Surroundings) {
 async fn listen(
     surroundings: &Surroundings,
     conn: &Conn,
-    mut heard: UnboundedReceiver<(String, String)>,
+    mut heard: UnboundedReceiver<Heard>,
     is_well: &mut bool,
     attempt: &mut Instant,
 ) -> Result<Infallible, Option<Error>> {
-    for channel in [change::CHANNEL, peers::CHANNEL, peers::HANDED, peers::TOLD] {
+    for channel in [change::CHANNEL, peers::CHANNEL, peers::HANDED, peers::TOLD, desk::CHANNEL] {
         conn.batch(&format!("LISTEN {channel}")).await.map_err(Some)?;
     }
     // What was notified before is not heard; and something may be left from before this start.
@@ -63,11 +64,17 @@ async fn listen(
         Notice::Adoptable,
     ];
     missed.into_iter().for_each(|missed| surroundings.lease.tell(missed));
+    surroundings.desk.ring_all();
     let mut next_round = Instant::now();
     let mut seen = Seen::default();
+    let mut endpoints = Endpoints::default();
     loop {
         *attempt = Instant::now();
-        match timeout(PATIENCE, beat(surroundings, conn, &mut seen)).await {
+        let done = async {
+            let gone = beat(surroundings, conn, &mut seen).await?;
+            endpoints.look(surroundings, conn, gone).await
+        };
+        match timeout(PATIENCE, done).await {
             Ok(done) => done.map_err(Some)?,
             Err(_) => return Err(None),
         }
@@ -84,10 +91,16 @@ async fn listen(
         }
         let next_beat = tokio::time::Instant::now() + BEAT;
         let mut is_due = false;
-        while !is_due
-            && let Ok(Some((channel, what))) = tokio::time::timeout_at(next_beat, heard.recv()).await
-        {
-            is_due = hear(surroundings, &channel, &what);
+        while !is_due && let Ok(Some(heard)) = tokio::time::timeout_at(next_beat, heard.recv()).await {
+            is_due = hear(surroundings, &heard);
+            if heard.channel == change::CHANNEL {
+                // An endpoint that is new has to be somebody's.
+                endpoints.is_due = true;
+                match timeout(PATIENCE, endpoints.take(surroundings, conn)).await {
+                    Ok(done) => done.map_err(Some)?,
+                    Err(_) => return Err(None),
+                }
+            }
         }
         if !is_due {
             tokio::time::sleep_until(next_beat).await;
@@ -96,8 +109,10 @@ async fn listen(
 }
 
 /// Something was notified. Answers whether a beat is due: another node has left.
-fn hear(surroundings: &Surroundings, channel: &str, what: &str) -> bool {
+fn hear(surroundings: &Surroundings, heard: &Heard) -> bool {
+    let (channel, what) = (heard.channel.as_str(), heard.payload.as_str());
     match channel {
+        desk::CHANNEL => surroundings.desk.heard(what),
         peers::CHANNEL if what == peers::GUARD => surroundings.lease.tell(Notice::GuardChanged),
         peers::CHANNEL if what == peers::ALERTS => surroundings.lease.tell(Notice::AlertsChanged),
         peers::CHANNEL => surroundings.lease.tell(Notice::PeersChanged),
@@ -124,8 +139,38 @@ struct Seen {
     settled: Vec<(i16, i64)>,
 }
 
-/// A sign of life, and a look for others'.
-async fn beat(surroundings: &Surroundings, conn: &Conn, seen: &mut Seen) -> Result<(), Error> {
+/// When there may be webhook endpoints that nobody delivers to.
+#[derive(Default)]
+struct Endpoints {
+    is_due: bool,
+    epoch: i64,
+    gone: Vec<(i16, i64)>,
+}
+
+impl Endpoints {
+    /// Looks where this node or one that is gone is other than at the last look.
+    async fn look(
+        &mut self,
+        surroundings: &Surroundings,
+        conn: &Conn,
+        gone: Vec<(i16, i64)>,
+    ) -> Result<(), Error> {
+        let epoch = surroundings.lease.hold().epoch;
+        self.is_due |= self.epoch != epoch || self.gone != gone;
+        (self.epoch, self.gone) = (epoch, gone);
+        self.take(surroundings, conn).await
+    }
+
+    async fn take(&mut self, surroundings: &Surroundings, conn: &Conn) -> Result<(), Error> {
+        if self.is_due {
+            self.is_due = surroundings.desk.take(conn, &surroundings.lease).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A sign of life, and a look for others'. Answers the nodes that are gone.
+async fn beat(surroundings: &Surroundings, conn: &Conn, seen: &mut Seen) -> Result<Vec<(i16, i64)>, Error> {
     let Seen { there, settled } = seen;
     let sent = Instant::now();
     if node::beat(conn, surroundings.lease.hold()).await? {
@@ -143,14 +188,14 @@ async fn beat(surroundings: &Surroundings, conn: &Conn, seen: &mut Seen) -> Resu
     }
     let gone = node::gone(conn).await?;
     if gone.is_empty() || gone == *settled {
-        return Ok(());
+        return Ok(gone);
     }
     let ids: Vec<i16> = gone.iter().map(|(id, _)| *id).collect();
     if adopt::is_there_any(conn, &ids).await? {
         surroundings.lease.tell(Notice::Adoptable);
         settled.clear();
     } else {
-        *settled = gone;
+        settled.clone_from(&gone);
     }
-    Ok(())
+    Ok(gone)
 }

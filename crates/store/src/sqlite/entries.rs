@@ -2,7 +2,7 @@
 
 use super::command::Failure;
 use super::session::Session;
-use super::{alerts, guard, opt_out, users};
+use super::{alerts, guard, opt_out, users, webhooks};
 use crate::changes::role_of;
 use crate::keys::{halves_of, mark_of};
 use crate::{
@@ -32,10 +32,12 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         next_vs: number(&transaction, "next_vs")? as u32,
         next_gateway: number(&transaction, "next_gateway")? as u32,
         next_user: number(&transaction, "next_user")? as u32,
+        next_webhook: number(&transaction, "next_webhook")? as u32,
         users: users::all(&transaction)?,
         guard_rules: guard::rules(&transaction)?,
         alert_entries: alerts::entries(&transaction)?,
         opt_out_settings: opt_out::settings(&transaction)?,
+        webhooks: webhooks::all(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

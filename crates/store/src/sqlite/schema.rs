@@ -1,6 +1,6 @@
 //! The tables, and how older files are brought to them: one step per version, each in one transaction.
 
-use super::audit;
+use super::{audit, webhooks};
 use crate::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_GUARD, then: None },
     Step { sql: STEP_ALERTS, then: None },
     Step { sql: STEP_OPT_OUTS, then: None },
+    Step { sql: webhooks::STEP, then: None },
 ];
 
 /// From one version to the next.
@@ -412,7 +413,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{alerts, figures, opt_out, page, passcodes};
+    use super::super::{alerts, figures, opt_out, page, passcodes, webhooks};
     use super::*;
 
     fn fresh() -> Connection {
@@ -465,6 +466,7 @@ mod tests {
         .chain(passcodes::SEARCHES)
         .chain(alerts::SEARCHES)
         .chain(opt_out::SEARCHES)
+        .chain(webhooks::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

@@ -35,3 +35,4 @@ mod send;
 mod service;
 mod shared;
 mod tenants;
+mod webhooks;
