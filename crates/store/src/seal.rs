@@ -66,7 +66,7 @@ struct Ring {
     opening: Vec<(u16, Ciphers)>,
 }
 
-type Ciphers = [XChaCha20Poly1305; 6];
+type Ciphers = [XChaCha20Poly1305; 8];
 
 /// While this is there, what was sealed meanwhile may still be on its way to the store.
 pub struct Held(#[allow(dead_code, reason = "it is what is counted")] Guard<Arc<Ring>>);

@@ -24,7 +24,8 @@ const MOST_NAMED: usize = 500;
 
 const NOBODYS: &str = "SELECT w.id FROM webhook AS w WHERE NOT EXISTS
     (SELECT 1 FROM node AS n WHERE n.id = w.node AND n.epoch = w.epoch AND n.is_up) ORDER BY w.id";
-const NODES: &str = "SELECT count(*) FROM node WHERE is_up";
+/// How many nodes run gateways, and whether this one does: a command that only changes something delivers nothing.
+const NODES: &str = "SELECT count(*), coalesce(bool_or(id = $1), false) FROM node WHERE is_up AND is_running";
 const OWN: &str = "SELECT id FROM webhook WHERE node = $1 AND epoch = $2";
 
 /// Who is told of what, as of one version of the directory.
@@ -112,9 +113,12 @@ impl Desk {
         let free = conn.rows(NOBODYS, &[]).await?.len();
         let mut taken = 0;
         if free > 0 {
-            let nodes = conn.row(NODES, &[]).await?.map(|row| row.try_get::<_, i64>(0)).transpose()?;
-            let nodes = usize::try_from(nodes.unwrap_or(1)).unwrap_or(1).max(1);
-            let share = free.div_ceil(nodes) as i64;
+            let row = conn.row(NODES, &[&hold.id]).await?;
+            let (nodes, is_running) = match row {
+                Some(row) => (row.try_get::<_, i64>(0)?, row.try_get(1)?),
+                None => (0, false),
+            };
+            let share = if is_running { free.div_ceil(nodes.max(1) as usize) as i64 } else { 0 };
             // In turns, and in a statement that sees what was taken before: a row that is only waited for is not looked at anew
             // as a whole.
             conn.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({})", TURN + 3)).await?;

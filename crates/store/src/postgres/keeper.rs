@@ -93,8 +93,8 @@ async fn listen(
         let mut is_due = false;
         while !is_due && let Ok(Some(heard)) = tokio::time::timeout_at(next_beat, heard.recv()).await {
             is_due = hear(surroundings, &heard);
-            if heard.channel == change::CHANNEL {
-                // An endpoint that is new has to be somebody's.
+            if heard.channel == change::CHANNEL || heard.channel == peers::CHANNEL {
+                // An endpoint that is new has to be somebody's, and a node that begins to run takes its share.
                 endpoints.is_due = true;
                 match timeout(PATIENCE, endpoints.take(surroundings, conn)).await {
                     Ok(done) => done.map_err(Some)?,

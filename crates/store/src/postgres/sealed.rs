@@ -106,7 +106,7 @@ pub(super) async fn reseal(conn: &Conn, resealed: &[Resealed]) -> Result<usize, 
         // Whoever changes the directory at the same time counts its version too.
         audit::take_turn(conn).await?;
     }
-    let kinds: [fn(SealedPlace) -> bool; 7] = [
+    let kinds: [fn(SealedPlace) -> bool; 9] = [
         |place| matches!(place, SealedPlace::Settings(_)),
         |place| matches!(place, SealedPlace::Totp(_)),
         |place| matches!(place, SealedPlace::Webhook(_)),
