@@ -210,9 +210,10 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
 
 /// What the first version of the tables did not have.
 const AFTER_THE_FIRST: &str = "SET search_path = textgate;
-    DROP TABLE passcode, otp_settings, otp_template, guard_rules, guard_block, alert_entry, alert, holding, gateway_word, handed;
+    DROP TABLE passcode, otp_settings, otp_template, guard_rules, guard_block, alert_entry, alert, holding, gateway_word, handed,
+        opt_out_settings, opt_out, consent, webhook, webhook_event;
     ALTER TABLE node DROP COLUMN is_running;
-    DELETE FROM meta WHERE name LIKE 'key_mark%';
+    DELETE FROM meta WHERE name LIKE 'key_mark%' OR name IN ('next_consent', 'next_webhook');
     UPDATE schema SET version = 1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

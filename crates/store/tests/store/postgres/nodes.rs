@@ -252,10 +252,17 @@ async fn what_is_sealed_anew_on_one_node_is_heard_of_on_the_other() {
 
 // === webhooks ===
 
+/// This node runs gateways from now on, and delivers events.
+async fn runs(node: &Arc<dyn Store>) {
+    node.claim(Claims::default()).await.unwrap();
+}
+
 /// Two nodes with an endpoint: the one that delivers to it, and its name, and the other; and the database's name.
 async fn with_an_endpoint() -> Option<([(Arc<dyn Store>, &'static str); 2], String)> {
     let ([a, b], database) = two()?;
     tenants(&a).await;
+    runs(&a).await;
+    runs(&b).await;
     a.change("test".into(), T, vec![Change::PutWebhook(webhooks::webhook(1))]).await.unwrap();
     // Until the other has read it, it owes it nothing.
     while b.directory().await.unwrap().webhooks.is_empty() {}
@@ -300,9 +307,14 @@ async fn the_endpoints_of_a_fenced_node_are_soon_somebodys_again() {
         () = async {
             hears(&holder, Notice::Fenced).await;
             assert!(!holder.delivers(1) && !holder.may_send(), "not before it has let go");
+            holder.begin_anew();
+            runs(&holder).await;
             hears(&holder, Notice::WebhooksMoved).await;
         } => true,
     };
+    if !is_back {
+        hears(&holder, Notice::Fenced).await;
+    }
     assert_eq!((holder.delivers(1), other.delivers(1)), (is_back, !is_back));
 }
 
