@@ -45,7 +45,11 @@ async fn what_is_kept_of_a_number_is_counted_and_erased() {
     assert!(found.contains("Messages: 2") && found.contains("Contacts: 1"), "{found}");
     browser.press("main details.dialog > summary").await;
     browser.submit("#erase").await;
-    assert!(browser.text().await.contains("What is kept of the number was erased."), "{}", browser.text().await);
+    assert!(
+        browser.text().await.contains("What is kept of the number was erased."),
+        "{}",
+        browser.text().await
+    );
     assert_eq!(api.get("/v1/messages").await.expect(200)["messages"], json!([]));
     assert_eq!(api.get("/v1/contacts").await.expect(200)["contacts"], json!([]));
     browser.sign_out().await;
