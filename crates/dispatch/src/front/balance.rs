@@ -29,13 +29,17 @@ impl Dispatch {
             DirectoryError::NotFound(what) => BalanceRefusal::NotFound(what),
             other => BalanceRefusal::NoAnswer(other.to_string()),
         })?;
-        let stations = server.gateways.iter().filter_map(|id| view.stations.get(id));
-        let built = stations.map(|station| station.built()).find(|built| built.name == gateway);
-        let built = built.ok_or_else(|| BalanceRefusal::NotFound("this gateway".into()))?;
+        let mut stations = server.gateways.iter().filter_map(|id| view.stations.get(id));
+        let station = stations.find(|station| station.built().name == gateway);
+        let station = station.ok_or_else(|| BalanceRefusal::NotFound("this gateway".into()))?;
+        let built = station.built();
         let gateway = built.gateway.as_ref().map_err(|reason| BalanceRefusal::NoAnswer(reason.clone()))?;
         let asked = Arc::clone(gateway).balance();
         let asked =
             asked.ok_or_else(|| BalanceRefusal::NotFound("a balance query of this provider".into()))?;
-        asked.await.map_err(BalanceRefusal::NoAnswer)
+        let balance = asked.await.map_err(BalanceRefusal::NoAnswer)?;
+        // Whoever has paid in and looks need not wait for the next time that it is asked for the alerts' sake.
+        self.engine.observe_balance(station, &balance);
+        Ok(balance)
     }
 }

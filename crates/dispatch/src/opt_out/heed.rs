@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::view::View;
 use crate::words::Request;
 use std::sync::Arc;
-use textgate_sms::{GatewayId, Kind, PhoneNumber, VsId};
+use textgate_sms::{GatewayId, Kind, MessageId, PhoneNumber, VsId};
 use textgate_store::{ConsentSource, NewConsent, PhoneKey, Purpose, StoreError, Wish};
 
 /// A message of a phone, whole and for whom it is.
@@ -21,6 +21,8 @@ pub struct FromPhone {
     pub to: String,
     /// The gateway it came by: an answer leaves by it, where the virtual server may use it.
     pub gateway: Option<GatewayId>,
+    /// Its own id, where it has one: heard once more under it, it is answered once.
+    pub message: Option<MessageId>,
     /// What it says.
     pub text: String,
 }
@@ -97,6 +99,7 @@ impl Engine {
                 kind: Some(Kind::Text),
                 sender: (!heard.to.is_empty()).then(|| heard.to.clone()),
                 reference: Some(format!("opt-out {}", word.name())),
+                idempotency_key: heard.message.map(|id| format!("opt-out {id}")),
                 by: heard.gateway,
                 is_answer: true,
                 ..Request::default()

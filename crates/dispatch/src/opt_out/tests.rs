@@ -7,7 +7,7 @@ use crate::otp::PasscodeRequest;
 use crate::testing::{Bench, request};
 use crate::words::{Refusal, Request};
 use std::time::Duration;
-use textgate_sms::{Kind, MessageState, PhoneNumber, VsId};
+use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::{ConsentSource, Purpose};
 
 const ROOT: VsId = VsId::ROOT;
@@ -20,7 +20,7 @@ fn says(text: &str) -> FromPhone {
 
 fn says_to(text: &str, to: &str) -> FromPhone {
     let from = PhoneNumber::parse(ANN).unwrap();
-    FromPhone { vs: ROOT, from, to: to.into(), gateway: None, text: text.into() }
+    FromPhone { vs: ROOT, from, to: to.into(), gateway: None, message: None, text: text.into() }
 }
 
 async fn hear(bench: &Bench, text: &str) -> Option<Heeded> {
@@ -93,8 +93,8 @@ async fn two_programs_that_answer_each_other_come_to_an_end() {
         hear(&bench, "STOP").await.unwrap();
     }
     assert_eq!(texts(&bench).len(), 4);
-    assert_eq!(hear(&bench, "yes").await.unwrap().is_answered, true, "it ended something");
-    assert_eq!(hear(&bench, "yes").await.unwrap().is_answered, false, "a yes to something else");
+    assert!(hear(&bench, "yes").await.unwrap().is_answered, "it ended something");
+    assert!(!hear(&bench, "yes").await.unwrap().is_answered, "a yes to something else");
     tokio::time::sleep(Duration::from_secs(3_601)).await;
     assert!(hear(&bench, "HELP").await.unwrap().is_answered);
     let log = bench.dispatch.consents(ROOT, None, None, 100).await.unwrap().entries;
@@ -198,4 +198,25 @@ async fn what_cannot_be_stored_is_not_in_force_and_not_answered() {
     send(&bench, request()).await.unwrap();
     assert!(hear(&bench, "STOP").await.unwrap().is_changed, "handed in again");
     assert_eq!(send(&bench, request()).await, Err(Refusal::OptedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_word_is_answered_by_the_gateway_it_came_by_and_once_however_often_it_is_handed_in() {
+    let bench = Bench::with(&["a", "b"]).await;
+    let heard = FromPhone {
+        gateway: Some(GatewayId(u32::from(b'b'))),
+        message: Some(MessageId::from_u64(7)),
+        ..says("STOP")
+    };
+    for is_changed in [true, false] {
+        let heeded = bench.dispatch.hear_word(&heard).await.unwrap().unwrap();
+        assert_eq!((heeded.is_changed, heeded.is_answered), (is_changed, true));
+    }
+    bench.settle().await;
+    let ids: Vec<MessageId> = bench.store.messages.lock().unwrap().keys().copied().collect();
+    assert_eq!(ids.len(), 1);
+    let attempts = bench.store.attempts(ids[0]);
+    assert_eq!(attempts.iter().map(|(gateway, _)| *gateway).collect::<Vec<_>>(), [u32::from(b'b')]);
+    let sender = bench.store.messages.lock().unwrap()[&ids[0]].sender.clone();
+    assert_eq!(sender.as_deref(), Some(OURS), "from the number it wrote to");
 }

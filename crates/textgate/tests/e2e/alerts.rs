@@ -7,7 +7,7 @@ use super::kit::{
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use textgate_simulator::{
     Behaviour, FinalState, HttpAnswer, HttpBehaviour, HttpProvider, HttpRequest, Receipts, Smsc, SmscOptions,
@@ -358,9 +358,11 @@ async fn figures_delivered(api: &Api) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_balance_that_is_low_at_the_provider_is_told() {
-    let decide = |request: &HttpRequest| {
+    let balance = Arc::new(Mutex::new("4.20"));
+    let told = Arc::clone(&balance);
+    let decide = move |request: &HttpRequest| {
         let body = if request.path.ends_with("/account") {
-            json!({"response_code": "SUCCESS", "data": {"balance": "4.20"}})
+            json!({"response_code": "SUCCESS", "data": {"balance": *told.lock().unwrap()}})
         } else {
             let body: Value = serde_json::from_slice(&request.body).ok()?;
             let sent = |entry: &Value| json!({"to": entry["to"], "message_id": "id", "status": "SUCCESS"});
@@ -379,10 +381,14 @@ async fn a_balance_that_is_low_at_the_provider_is_told() {
     api.send_until(json!({"to": "15550100199", "text": "x"}), "sent").await;
     let alert = raised(&api, "balance_low").await;
     assert!(alert["text"].as_str().unwrap().contains("4.20"), "{alert}");
-    // A threshold below it: what is not watched any more is over as well.
-    api.put("/v1/alert-settings", json!({"group": "ops", "hold_s": 0, "off": ["balance_low"]}))
-        .await
-        .expect(200);
+    // Somebody pays in, and looks: half as much again as the threshold ends it, and not less.
+    let look = async |is: &'static str| {
+        *balance.lock().unwrap() = is;
+        api.get("/v1/sms-settings/gateways/main/balance").await.expect(200)
+    };
+    assert_eq!(look("14.90").await["amount"], 14.9);
+    assert_eq!(alerts(&api, "balance_low", "open").await.len(), 1);
+    look("15.00").await;
     cleared(&api, "balance_low").await;
 }
 

@@ -75,8 +75,9 @@ async fn fill(server: &Server, smsc: &Smsc) {
     acme.until_gateway("main", "up").await;
     for round in 0..8 {
         for api in [&acme, &sales] {
-            let to =
-                |n: u32| if n % 7 == 0 { PHONE.to_owned() } else { format!("1212555{:04}", round * 100 + n) };
+            let to = |n: u32| {
+                if n.is_multiple_of(7) { PHONE.to_owned() } else { format!("1212555{:04}", round * 100 + n) }
+            };
             let message = |n: u32| json!({"to": to(n), "text": format!("text {n} of {round}"), "reference": format!("ref {n}")});
             let messages: Vec<Value> = (0..100).map(message).collect();
             api.post("/v1/messages/batch", json!({"messages": messages})).await.expect(200);

@@ -7,6 +7,7 @@ use crate::station::Station;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use textgate_gateway::Balance;
 use textgate_sms::{GatewayId, MessageState, OutcomeClass, VsId};
 use textgate_store::Figures;
 
@@ -279,16 +280,22 @@ impl Engine {
                 () = stop.cancelled() => return,
                 balance = asked => balance,
             };
-            let Ok(balance) = balance else { return };
-            let least = f64::from(engine.view.load().alert_setup(station.vs).settings.balance_below);
-            let level = match balance.amount {
-                amount if amount < least => Level::Bad,
-                amount if amount < least * 1.5 => Level::Between,
-                _ => Level::Good,
-            };
-            let why = || format!("{:.2} {}", balance.amount, balance.unit).trim_end().to_owned();
-            engine.observe_gateway(Condition::BalanceLow, &station, level, why);
+            if let Ok(balance) = balance {
+                engine.observe_balance(&station, &balance);
+            }
         });
+    }
+
+    /// What a provider told is left, whoever asked.
+    pub(crate) fn observe_balance(self: &Arc<Self>, station: &Station, balance: &Balance) {
+        let least = f64::from(self.view.load().alert_setup(station.vs).settings.balance_below);
+        let level = match balance.amount {
+            amount if amount < least => Level::Bad,
+            amount if amount < least * 1.5 => Level::Between,
+            _ => Level::Good,
+        };
+        let why = || format!("{:.2} {}", balance.amount, balance.unit).trim_end().to_owned();
+        self.observe_gateway(Condition::BalanceLow, station, level, why);
     }
 }
 

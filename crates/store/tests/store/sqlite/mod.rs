@@ -1,6 +1,7 @@
 //! The contract of the store, kept by SQLite.
 
 mod audit;
+mod erasing;
 mod faults;
 mod files;
 
