@@ -39,25 +39,26 @@ impl Tenure {
 
 /// Does what notices of the store ask for, until `stop`.
 pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
+    // What could not be heeded. It is tried again when nothing else is noticed: what comes may be why (a fenced node writes nothing before
+    // it has begun anew).
+    let mut owed: Vec<Notice> = Vec::new();
     loop {
         let notice = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             notice = engine.store.notice() => notice,
+            () = tokio::time::sleep(PAUSE), if !owed.is_empty() => owed.remove(0),
         };
-        loop {
-            let done = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                done = engine.heed(notice) => done,
-            };
-            let Err(error) = done else { break };
-            tracing::warn!(%error, ?notice, "a notice of the store could not be heeded; trying again");
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
+        let done = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            done = engine.heed(notice) => done,
+        };
+        if let Err(error) = done
+            && !owed.contains(&notice)
+        {
+            tracing::warn!(%error, ?notice, "a notice of the store could not be heeded; it is tried again");
+            owed.push(notice);
         }
     }
 }
