@@ -1,6 +1,7 @@
 //! The program as its users meet it: the real binary, real sockets, real files; simulated phones.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test ends where something is not so
+#![allow(clippy::duplicate_mod)] // some are there once for each store
 
 mod kit;
 
@@ -21,6 +22,7 @@ mod keys;
 mod modem;
 mod network;
 mod observe;
+mod on_postgres;
 mod otp;
 mod overload;
 mod pace;
