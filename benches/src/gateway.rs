@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// The API key of the virtual server under test.
 pub const KEY: &str = "tg_benchmark_0123456789abcdef";
 
+/// The API key of a virtual server below it that pays with SMS credits.
+pub const PAYING_KEY: &str = "tg_benchmark_paying_0123456789ab";
+
 /// A running gateway.
 pub struct Gateway {
     /// Its process.
@@ -30,15 +33,21 @@ impl Gateway {
     /// # Errors
     /// It does not start; the error has what it said.
     pub fn start(binary: &Path, dir: &Path, smsc: SocketAddr, extra: Extra<'_>) -> io::Result<Self> {
-        let dir = TempDir::new_in(dir)?;
-        let config = dir.path().join("textgate.toml");
-        std::fs::write(
-            &config,
-            format!(
-                "data_dir = {:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[network]\nallow = [\"127.0.0.0/8\"]\n",
-                dir.path().join("data")
-            ),
-        )?;
+        Self::start_on(binary, dir, "sqlite", smsc, extra)
+    }
+
+    /// The same with the store at this URL.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_on(
+        binary: &Path,
+        dir: &Path,
+        store: &str,
+        smsc: SocketAddr,
+        extra: Extra<'_>,
+    ) -> io::Result<Self> {
+        let (dir, config) = configured(dir, store)?;
         let manifest = dir.path().join("manifest.toml");
         std::fs::write(&manifest, manifest_text(smsc, extra))?;
         let applied = Command::new(binary)
@@ -50,6 +59,18 @@ impl Gateway {
         if !applied.success() {
             return Err(io::Error::other("textgate apply failed"));
         }
+        let (process, address) = serve(binary, &config)?;
+        Ok(Self { process, address, dir })
+    }
+
+    /// One more node on the store at this URL, which the first one has set up.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn join(first: &Self, binary: &Path, dir: &Path, store: &str) -> io::Result<Self> {
+        let (dir, config) = configured(dir, store)?;
+        std::fs::create_dir_all(dir.path().join("data"))?;
+        std::fs::copy(first.data_dir().join("key"), dir.path().join("data/key"))?;
         let (process, address) = serve(binary, &config)?;
         Ok(Self { process, address, dir })
     }
@@ -76,6 +97,20 @@ impl Gateway {
     pub fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
+}
+
+/// A folder with a configuration in it.
+fn configured(dir: &Path, store: &str) -> io::Result<(TempDir, PathBuf)> {
+    let dir = TempDir::new_in(dir)?;
+    let config = dir.path().join("textgate.toml");
+    std::fs::write(
+        &config,
+        format!(
+            "data_dir = {:?}\nstore = {store:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[network]\nallow = [\"127.0.0.0/8\"]\n",
+            dir.path().join("data")
+        ),
+    )?;
+    Ok((dir, config))
 }
 
 fn serve(binary: &Path, config: &Path) -> io::Result<(Process, SocketAddr)> {
@@ -120,6 +155,14 @@ port = {}
 [[virtual_server.api_key]]
 name = "bench"
 secret = "{KEY}"
+[[virtual_server]]
+path = "bench/paying"
+credits = 1000000000
+[virtual_server.sms_settings]
+mode = "default"
+[[virtual_server.api_key]]
+name = "paying"
+secret = "{PAYING_KEY}"
 "#,
         smsc.ip(),
         smsc.port()

@@ -1,7 +1,7 @@
 //! A generator of API requests: keep-alive connections with one request outstanding each, and as little work around them as
 //! possible, because it shares two cores with what it measures.
 
-use crate::gateway::KEY;
+use crate::gateway::{KEY, PAYING_KEY};
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ pub fn index(number: u64) -> usize {
 pub enum Target {
     /// textgate's REST API.
     Textgate(SocketAddr),
+    /// The same for a virtual server that pays with SMS credits.
+    Paying(SocketAddr),
     /// The sendsms interface of Kannel's smsbox.
     Kannel(SocketAddr),
 }
@@ -35,7 +37,7 @@ impl Target {
     /// Where it listens.
     pub fn address(self) -> SocketAddr {
         match self {
-            Self::Textgate(address) | Self::Kannel(address) => address,
+            Self::Textgate(address) | Self::Paying(address) | Self::Kannel(address) => address,
         }
     }
 
@@ -50,7 +52,8 @@ impl Target {
                 number(first),
                 first % 1_000_000
             ),
-            Self::Textgate(address) => {
+            Self::Textgate(address) | Self::Paying(address) => {
+                let key = if matches!(self, Self::Paying(_)) { PAYING_KEY } else { KEY };
                 let (path, body) = if count == 1 {
                     ("/v1/messages", message(first, kind))
                 } else {
@@ -59,7 +62,7 @@ impl Target {
                 };
                 write!(
                     into,
-                    "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {KEY}\r\n\
+                    "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\
                      Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                     body.len()
                 )

@@ -6,6 +6,8 @@ pub mod generator;
 pub mod kannel;
 pub mod latencies;
 pub mod load;
+pub mod postgres;
 pub mod process;
 pub mod sink;
 pub mod stored;
+pub mod turns;

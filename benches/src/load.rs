@@ -62,8 +62,23 @@ impl Load {
         seconds: u64,
         kind: &'static str,
     ) -> io::Result<AtRate> {
+        self.at_rate_over(&[target], sink, rate, seconds, kind)
+    }
+
+    /// The same over several gateways, in turn.
+    ///
+    /// # Errors
+    /// As [`at_rate`](Self::at_rate).
+    pub fn at_rate_over(
+        &self,
+        targets: &[Target],
+        sink: &Sink,
+        rate: u64,
+        seconds: u64,
+        kind: &'static str,
+    ) -> io::Result<AtRate> {
         let before = sink.times.arrivals();
-        self.run_at_rate(target, sink, rate, seconds, kind, |total| sink.wait_for(before + total))
+        self.run_at_rate(targets, sink, rate, seconds, kind, |total| sink.wait_for(before + total))
     }
 
     /// The same while other messages arrive: waits a while, not for a count.
@@ -78,14 +93,14 @@ impl Load {
         seconds: u64,
         kind: &'static str,
     ) -> io::Result<AtRate> {
-        self.run_at_rate(target, sink, rate, seconds, kind, |_| {
+        self.run_at_rate(&[target], sink, rate, seconds, kind, |_| {
             std::thread::park_timeout(Duration::from_secs(1));
         })
     }
 
     fn run_at_rate(
         &self,
-        target: Target,
+        targets: &[Target],
         sink: &Sink,
         rate: u64,
         seconds: u64,
@@ -95,7 +110,7 @@ impl Load {
         let total = usize::try_from(rate * seconds).unwrap_or(0);
         let from = self.next.fetch_add(total, Ordering::Relaxed);
         let times = Arc::clone(&sink.times);
-        let to_answer = self.runtime.block_on(open_loop(target, times, from, total, rate, kind))?;
+        let to_answer = self.runtime.block_on(open_loop(targets, times, from, total, rate, kind))?;
         wait(total);
         let (to_smsc, missing) = sink.times.latencies(from, from + total);
         Ok(AtRate { to_smsc, to_answer, missing })
@@ -115,7 +130,7 @@ impl Load {
     ) -> io::Result<usize> {
         let limit = self.next.load(Ordering::Relaxed) + messages;
         let never = Instant::now() + Duration::from_secs(3600);
-        self.run_closed(target, sink, connections, batch, never, limit)
+        self.run_closed(&[target], sink, connections, batch, never, limit)
     }
 
     /// Connections with one request of `batch` messages outstanding each, for so many seconds.
@@ -130,10 +145,25 @@ impl Load {
         batch: usize,
         seconds: u64,
     ) -> io::Result<AtFull> {
+        self.at_full_over(&[target], sink, connections, batch, seconds)
+    }
+
+    /// The same over several gateways, which share the connections.
+    ///
+    /// # Errors
+    /// As [`at_full`](Self::at_full).
+    pub fn at_full_over(
+        &self,
+        targets: &[Target],
+        sink: &Sink,
+        connections: usize,
+        batch: usize,
+        seconds: u64,
+    ) -> io::Result<AtFull> {
         let (from, before) = (self.next.load(Ordering::Relaxed), sink.times.arrivals());
         let begin = Instant::now();
         let end = begin + Duration::from_secs(seconds);
-        let count = self.run_closed(target, sink, connections, batch, end, MOST)?;
+        let count = self.run_closed(targets, sink, connections, batch, end, MOST)?;
         let took = begin.elapsed().as_secs_f64();
         sink.wait_for(before + count);
         let drained = begin.elapsed().as_secs_f64();
@@ -145,7 +175,7 @@ impl Load {
 impl Load {
     fn run_closed(
         &self,
-        target: Target,
+        targets: &[Target],
         sink: &Sink,
         connections: usize,
         batch: usize,
@@ -154,8 +184,8 @@ impl Load {
     ) -> io::Result<usize> {
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
-            for _ in 0..connections {
-                let connection = Connection::open(target).await?;
+            for target in targets.iter().cycle().take(connections) {
+                let connection = Connection::open(*target).await?;
                 let (times, next) = (Arc::clone(&sink.times), Arc::clone(&self.next));
                 tasks.spawn(closed_loop(connection, times, next, batch, end, limit));
             }
@@ -172,7 +202,7 @@ impl Load {
 const MOST_IDLE: Duration = Duration::from_secs(4);
 
 async fn open_loop(
-    target: Target,
+    targets: &[Target],
     times: Arc<Times>,
     from: usize,
     total: usize,
@@ -180,16 +210,20 @@ async fn open_loop(
     kind: &'static str,
 ) -> io::Result<Latencies> {
     let (back, mut returned) = tokio::sync::mpsc::unbounded_channel();
-    let mut free = Vec::new();
+    let mut free: Vec<Vec<_>> = targets.iter().map(|_| Vec::new()).collect();
     let begin = Instant::now() + Duration::from_millis(100);
     let mut tasks = JoinSet::new();
     for n in 0..total {
         // To the millisecond, as timers go: spinning for more would take a core from what is measured.
         let due = begin + Duration::from_secs_f64(n as f64 / rate as f64);
         tokio::time::sleep_until(due.into()).await;
-        while let Ok(connection) = returned.try_recv() {
-            free.push((connection, Instant::now()));
+        while let Ok((turn, connection)) = returned.try_recv() {
+            if let Some(free) = free.get_mut::<usize>(turn) {
+                free.push((connection, Instant::now()));
+            }
         }
+        let turn = n % targets.len().max(1);
+        let (Some(&target), Some(free)) = (targets.get(turn), free.get_mut(turn)) else { break };
         // The last one back first; those that were idle for long are about to be closed by the server.
         let mut connection: Connection = match free.pop().filter(|(_, since)| since.elapsed() < MOST_IDLE) {
             Some((connection, _)) => connection,
@@ -211,7 +245,7 @@ async fn open_loop(
             if status / 100 != 2 {
                 return Err(io::Error::other(connection.answer()));
             }
-            let _ = back.send(connection);
+            let _ = back.send((turn, connection));
             Ok(took)
         });
     }

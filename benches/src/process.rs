@@ -29,12 +29,20 @@ impl Process {
 
     /// The processor time it has used so far (s).
     pub fn cpu_s(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
-        // Fields 14 and 15 (user and system time in ticks of 10 ms), counted after the name in parentheses.
-        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: u64 =
-            after.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        ticks as f64 / 100.0
+        // User and system time.
+        ticks_s(&stat(self.pid()), 2)
+    }
+
+    /// The processor time that this process of somebody else's has used so far, with all of its children, those that are gone too (s).
+    pub fn cpu_s_with_children(pid: u32) -> f64 {
+        let children = std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+            let child = stat(entry.ok()?.file_name().to_str()?.parse().ok()?);
+            // Field 4 is the parent.
+            let is_child = child.get(1).and_then(|parent| parent.parse().ok()) == Some(pid);
+            is_child.then(|| ticks_s(&child, 2))
+        });
+        // User and system time, and both of children that are gone.
+        children.sum::<f64>() + ticks_s(&stat(pid), 4)
     }
 
     /// Asks it to end (SIGTERM) and waits.
@@ -51,6 +59,19 @@ impl Process {
         let line = status.lines().find(|line| line.starts_with(name));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
     }
+}
+
+/// The fields of a process's state after its name, which is in parentheses: from the third on.
+fn stat(pid: u32) -> Vec<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after.split_whitespace().map(str::to_owned).collect()
+}
+
+/// So many times from field 14 on, in ticks of 10 ms, added up (s).
+fn ticks_s(stat: &[String], count: usize) -> f64 {
+    let ticks: u64 = stat.iter().skip(11).take(count).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    ticks as f64 / 100.0
 }
 
 impl Drop for Process {

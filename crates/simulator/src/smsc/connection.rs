@@ -1,6 +1,7 @@
 //! A connection's task: moves octets between a socket and a [`Session`], and wakes it when something is due.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, number: u64, s
     // Small answers must not wait for an acknowledgement; a reset where the peer is to see an abrupt end.
     let _ = stream.set_nodelay(true);
     let commands = shared.connected(number);
+    let who = (number, stream.peer_addr().ok());
     let (end, stream) = match shared.acceptor.clone() {
-        None => exchange(&shared, stream, number, commands, &stop).await,
+        None => exchange(&shared, stream, who, commands, &stop).await,
         Some(acceptor) => {
             let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
             let accepted = tokio::select! {
@@ -39,7 +41,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, number: u64, s
             match accepted {
                 None => (Ok(()), None),
                 Some(stream) => {
-                    let (end, stream) = exchange(&shared, stream, number, commands, &stop).await;
+                    let (end, stream) = exchange(&shared, stream, who, commands, &stop).await;
                     (end, stream.map(|stream| stream.into_inner().0))
                 }
             }
@@ -61,13 +63,14 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, number: u64, s
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     shared: &Arc<Shared>,
     mut stream: S,
-    number: u64,
+    (number, peer): (u64, Option<SocketAddr>),
     commands: mpsc::Receiver<Command>,
     stop: &CancellationToken,
 ) -> (io::Result<()>, Option<S>) {
     let behaviour = shared.behaviour.subscribe();
     let current = Arc::clone(&behaviour.borrow());
     let mut session = Session::new(Arc::clone(shared), number, current);
+    session.peer = peer;
     let end = run(&mut session, &mut stream, behaviour, commands, stop).await;
     session.over();
     (end, Some(stream))

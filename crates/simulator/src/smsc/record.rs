@@ -1,6 +1,7 @@
 //! What arrived, kept for who asks: raw submits, whole messages, and the answers to deliveries.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -42,6 +43,8 @@ pub struct SubmitRecord {
     pub system_id: String,
     /// Which connection, counted from 1.
     pub connection: u64,
+    /// From where it was made; `None` where that could not be told any more.
+    pub peer: Option<SocketAddr>,
     /// What it was answered.
     pub status: Status,
     /// Its message id as the answer wrote it; `None` where refused.
@@ -254,7 +257,7 @@ impl SubmitRecord {
         submit: &Submit<'_>,
         default_alphabet: Alphabet,
         outcome: (Status, Option<String>),
-        session: (&str, u64),
+        session: (&str, u64, Option<SocketAddr>),
         at: Instant,
     ) -> Self {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
@@ -262,6 +265,7 @@ impl SubmitRecord {
         Self {
             system_id: session.0.to_owned(),
             connection: session.1,
+            peer: session.2,
             status: outcome.0,
             message_id: outcome.1,
             service_type: text(submit.service_type),

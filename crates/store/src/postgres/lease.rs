@@ -89,6 +89,11 @@ impl Lease {
         self.is_alone.store(is_alone, Ordering::Release);
     }
 
+    /// Whether no other node was there at the last sign of life.
+    pub(super) fn is_alone_now(&self) -> bool {
+        self.is_alone.load(Ordering::Acquire)
+    }
+
     /// An attempt at a sign of life that began then has ended.
     pub(super) fn tried(&self, began: Instant) {
         let ms = began.saturating_duration_since(self.begins).as_millis() as u64;

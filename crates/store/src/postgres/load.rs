@@ -304,7 +304,7 @@ fn standing(row: &Row) -> Result<Standing, Error> {
     })
 }
 
-fn early_receipt(gateway: GatewayId, row: &Row) -> Result<EarlyReceipt, Error> {
+pub(super) fn early_receipt(gateway: GatewayId, row: &Row) -> Result<EarlyReceipt, Error> {
     let error = row.try_get::<_, Option<&[u8]>>(6)?;
     let receipt = ReceiptRecord {
         gateway,

@@ -4,6 +4,7 @@
 //! it is neither answered nor tried again until the mark of its transaction ([`node`](super::node)) was found, or cannot be written
 //! any more.
 
+mod strays;
 mod trouble;
 
 use super::command::{Command, Failure, Queue, Task, Trouble, Way, trouble, unavailable};
@@ -21,6 +22,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
+use strays::Strays;
 use textgate_sms::MessageId;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
@@ -34,8 +36,6 @@ const MOST_ALONE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How often a transaction that others were in the way of is tried before it is cut up.
 const MOST_AGAIN: u32 = 5;
-/// How many early receipts are kept between two looks at how many there are.
-const EARLY_BETWEEN_LOOKS: usize = 1_000;
 
 type Batch = Vec<Box<dyn Command>>;
 
@@ -112,6 +112,7 @@ pub(super) struct Writer {
     fault: Option<Fault>,
     again: u32,
     early: usize,
+    strays: Strays,
 }
 
 impl Writer {
@@ -119,7 +120,8 @@ impl Writer {
     pub(super) fn new(surroundings: Surroundings, conn: Conn, hold: Hold) -> Self {
         let work = VecDeque::new();
         let (conn, abandoned) = (Some(conn), Vec::new());
-        Self { surroundings, conn, hold, work, doubt: None, abandoned, fault: None, again: 0, early: 0 }
+        let (fault, again, early, strays) = (None, 0, 0, Strays::default());
+        Self { surroundings, conn, hold, work, doubt: None, abandoned, fault, again, early, strays }
     }
 
     /// Writes until the queue is closed and empty, or a closing store's patience has ended. Answers how it ended.
@@ -279,7 +281,6 @@ impl Writer {
             let ended = if is_begun { conn.batch("COMMIT").await } else { Ok(()) };
             return ended.map_err(|error| trouble(&error));
         }
-        self.early += unit.new_early.len();
         let (webhooks, desk) = (Written::of(&mut unit), self.surroundings.desk.clone());
         let steps = async {
             let mut steps = flush::steps(conn, &mut unit, self.hold.id).await?;
@@ -299,15 +300,7 @@ impl Writer {
             // Those that others deliver to are not run here, and heard by those.
             desk.bell.ring(owed.into_iter().map(|endpoint| (endpoint, Owed::More)));
         }
-        if self.early > EARLY_BETWEEN_LOOKS {
-            self.early = 0;
-            if let Err(error) = flush::bound_early(conn).await {
-                tracing::warn!(
-                    error = super::connect::words(&error),
-                    "old early receipts could not be removed"
-                );
-            }
-        }
+        self.early_were_kept(conn, &unit.new_early).await;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::kit::{PHONE, Server, Tenant, manifest, metric, smpp, smsc};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use textgate_sms::VsId;
-use textgate_store::{GuardBlock, SqliteOptions, SqliteStore, Store as _};
+use textgate_store::GuardBlock;
 
 const SALES: &str = "tg_sales_key_0123456789abcdef";
 
@@ -120,7 +120,7 @@ async fn a_range_without_conversions_is_blocked_and_released_and_the_block_outli
 /// Puts a block of a day into the store of a server that is stopped.
 async fn block(server: &Server, vs: u64, range: u64) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    let store = SqliteStore::open(server.data_dir().join("textgate.db"), SqliteOptions::default()).unwrap();
+    let store = server.store();
     let vs = VsId(u32::try_from(vs).unwrap());
     let until_ms = now + 86_400_000;
     let block = GuardBlock { vs, range, began_ms: now, until_ms, times: 1, excused_until_ms: 0 };

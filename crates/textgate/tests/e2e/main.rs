@@ -1,6 +1,7 @@
 //! The program as its users meet it: the real binary, real sockets, real files; simulated phones.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test ends where something is not so
+#![allow(clippy::duplicate_mod)] // some are there once for each store
 
 mod kit;
 
@@ -22,6 +23,7 @@ mod modem;
 mod network;
 mod nodes;
 mod observe;
+mod on_postgres;
 mod opt_outs;
 mod otp;
 mod overload;

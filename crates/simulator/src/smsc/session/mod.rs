@@ -5,6 +5,7 @@ mod deliveries;
 mod submits;
 
 use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -33,6 +34,8 @@ pub(in crate::smsc) struct Bound {
 pub(in crate::smsc) struct Session {
     shared: Arc<Shared>,
     number: u64,
+    /// From where the connection was made.
+    pub(in crate::smsc) peer: Option<SocketAddr>,
     behaviour: Arc<Behaviour>,
     pub(in crate::smsc) bound: Option<Bound>,
     /// What is to be written.
@@ -61,6 +64,7 @@ impl Session {
         Self {
             shared,
             number,
+            peer: None,
             behaviour,
             bound: None,
             out: Vec::with_capacity(64 * 1024),

@@ -98,7 +98,7 @@ impl Session {
             submit,
             recorder.default_alphabet,
             (status, message_id),
-            (system_id, self.number),
+            (system_id, self.number, self.peer),
             at,
         );
         let Some(message) = recorder.submit(record) else { return };

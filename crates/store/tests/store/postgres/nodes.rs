@@ -360,3 +360,26 @@ async fn numbers_of_events_are_committed_in_their_order_whoever_commits() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_and_its_message_that_two_nodes_write_at_once_find_each_other_a_little_later() {
+    let Some(([a, b], database)) = two() else { return };
+    accept_one(&a, message(1)).await;
+    a.record(vec![sent(1, &["x"])]).await.unwrap();
+    // What is left where neither saw what the other was about to write.
+    let passed_by = "WITH early AS (INSERT INTO textgate.early_receipt (at_ms, gateway, number, state)
+          SELECT 1, gateway, NULL, 0 FROM textgate.receipt_id RETURNING id, gateway)
+        INSERT INTO textgate.early_candidate (gateway, candidate, receipt, rank)
+          SELECT early.gateway, r.id, early.id, 0 FROM early, textgate.receipt_id AS r";
+    let delivered = ReceiptState::Delivered as u8;
+    let sql = passed_by.replace("NULL, 0", &format!("NULL, {delivered}"));
+    Postgres::shared().sql(&database, &sql);
+    // Another that came early, and is of nobody.
+    assert_eq!(b.record_receipts(vec![receipt(&["y"], ReceiptState::Delivered)]).await.unwrap(), [None]);
+    assert_eq!(state(&b, 1).await, MessageState::Sent);
+    let found = async { while state(&b, 1).await != MessageState::Delivered {} };
+    tokio::time::timeout(Duration::from_secs(30), found).await.expect("it is found");
+    let left = "SELECT count(*) FROM textgate.early_receipt";
+    // Its row goes with the commit that changed the message.
+    assert_eq!(Postgres::shared().sql(&database, left), "1", "only the other is still early");
+}

@@ -2,7 +2,7 @@
 //! ends. Also used by the tests of the binary.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -17,8 +17,51 @@ const USER: &str = "textgate";
 /// Runs the server until its standard input ends, which it does when the test's process is gone; then removes the folder if told so.
 const WATCH: &str = r#""$0" "$@" & pid=$!; read -r how; kill "-${how:-INT}" $pid; wait $pid; test -z "$REMOVE" || rm -rf "$REMOVE""#;
 
+/// Where a server runs.
+#[derive(Clone)]
+pub struct At {
+    /// The address that it listens on.
+    pub address: Ipv4Addr,
+    /// The network namespace that it is in; `None`: this process's.
+    pub namespace: Option<String>,
+}
+
+impl At {
+    /// The loopback, where most tests have theirs.
+    const HERE: Self = Self { address: Ipv4Addr::LOCALHOST, namespace: None };
+
+    /// A command there, by the user that the server runs as.
+    fn command(&self, program: &Path) -> Command {
+        let user = unprivileged();
+        let mut command = match (&self.namespace, user) {
+            (Some(namespace), Some((uid, gid))) => {
+                // Only root may enter a namespace, so the user changes after it.
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, "setpriv"]);
+                command.args([
+                    format!("--reuid={uid}"),
+                    format!("--regid={gid}"),
+                    "--clear-groups".to_owned(),
+                ]);
+                command.arg(program);
+                command
+            }
+            _ => {
+                let mut command = Command::new(program);
+                if let Some((uid, gid)) = user {
+                    command.uid(uid).gid(gid);
+                }
+                command
+            }
+        };
+        command.current_dir("/");
+        command
+    }
+}
+
 /// The server.
 pub struct Postgres {
+    at: At,
     folder: TempDir,
     programs: PathBuf,
     options: Vec<String>,
@@ -39,7 +82,10 @@ pub fn is_there() -> bool {
     false
 }
 
-/// The folder with `initdb` and `postgres`, the newest.
+/// What a test may run of an installation.
+const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_ctl", "pg_basebackup"];
+
+/// The folder with all of them, the newest.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -54,9 +100,7 @@ fn programs() -> Option<PathBuf> {
         .collect();
     versions.sort();
     folders.extend(versions.into_iter().rev().map(|(_, folder)| folder));
-    folders
-        .into_iter()
-        .find(|folder| ["initdb", "postgres"].iter().all(|program| folder.join(program).exists()))
+    folders.into_iter().find(|folder| PROGRAMS.iter().all(|program| folder.join(program).exists()))
 }
 
 /// User and group that the server runs as: it refuses to be root.
@@ -75,32 +119,70 @@ pub fn unprivileged() -> Option<(u32, u32)> {
     Some(user("postgres").or_else(|| user("nobody")).expect("there is an unprivileged user"))
 }
 
-fn as_unprivileged(command: &mut Command) -> &mut Command {
-    if let Some((uid, gid)) = unprivileged() {
-        command.uid(uid).gid(gid);
-    }
-    command.current_dir("/")
-}
-
 impl Postgres {
     /// A server on a free port with these settings (`name=value`). What it keeps need not survive a power failure.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_at(At::HERE, settings)
+    }
+
+    /// The same at another place, where it trusts all who reach it.
+    pub fn start_at(at: At, settings: &[&str]) -> Self {
+        let mut server = Self::prepared(at, settings);
+        let mut init = server.at.command(&server.programs.join("initdb"));
+        init.args(["-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
+            .arg(server.folder.path().join("data"));
+        succeed(&mut init);
+        if server.at.address != Ipv4Addr::LOCALHOST {
+            let file = server.folder.path().join("data/pg_hba.conf");
+            let mut file = std::fs::File::options().append(true).open(file).unwrap();
+            writeln!(file, "host all all samenet trust\nhost replication all samenet trust").unwrap();
+        }
+        server.start_again();
+        server
+    }
+
+    /// A folder for one, and nothing in it.
+    fn prepared(at: At, settings: &[&str]) -> Self {
         let folder = TempDir::with_prefix("textgate-postgres-").unwrap();
         if let Some((uid, gid)) = unprivileged() {
             std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
         }
         let programs = programs().expect("see is_there");
-        let mut init = Command::new(programs.join("initdb"));
-        init.args(["-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
-            .arg(folder.path().join("data"));
-        succeed(as_unprivileged(&mut init));
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let standard =
-            ["fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100"];
-        let options = standard.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
-        let mut server = Self { folder, programs, options, port, removes: false, child: None };
+        // In a namespace of its own every port is free.
+        let free = || TcpListener::bind((at.address, 0)).unwrap().local_addr().unwrap().port();
+        let port = if at.namespace.is_some() { 5432 } else { free() };
+        let standard = ["fsync=off", "unix_socket_directories=", "max_connections=100"];
+        let mut options: Vec<String> =
+            standard.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
+        options.push(format!("listen_addresses={}", at.address));
+        Self { at, folder, programs, options, port, removes: false, child: None }
+    }
+
+    /// A second server that follows this one. From then on each commit of this one waits until it is kept there, too.
+    #[allow(dead_code, reason = "not all that start servers have several")]
+    pub fn standby(&self, at: At, settings: &[&str]) -> Self {
+        let mut server = Self::prepared(at, settings);
+        let mut copy = server.at.command(&self.programs.join("pg_basebackup"));
+        copy.args(["-X", "stream", "-R", "-c", "fast", "--no-sync", "-D"])
+            .arg(server.folder.path().join("data"))
+            .args(["-d", &self.url("postgres")]);
+        succeed(&mut copy);
         server.start_again();
+        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        let began = Instant::now();
+        while self.sql("postgres", "SELECT sync_state FROM pg_stat_replication") != "sync" {
+            assert!(began.elapsed() < PATIENCE, "it does not follow:\n{}", server.log());
+            pause(Duration::from_millis(20));
+        }
         server
+    }
+
+    /// Makes this one, which followed another, the one that takes writes.
+    #[allow(dead_code, reason = "not all that start servers have several")]
+    pub fn promote(&self) {
+        let mut promote = self.at.command(&self.programs.join("pg_ctl"));
+        succeed(promote.args(["promote", "-w", "-D"]).arg(self.folder.path().join("data")));
     }
 
     /// The one of this process, which ends with it.
@@ -119,7 +201,7 @@ impl Postgres {
     /// Starts it where it was stopped.
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
-        let mut command = Command::new("sh");
+        let mut command = self.at.command(Path::new("sh"));
         command
             .args(["-c", WATCH])
             .arg(self.programs.join("postgres"))
@@ -132,7 +214,7 @@ impl Postgres {
         command.env("REMOVE", if self.removes { self.folder.path() } else { Path::new("") });
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
-        self.child = Some(as_unprivileged(&mut command).spawn().unwrap());
+        self.child = Some(command.spawn().unwrap());
         let began = Instant::now();
         while !self.psql("postgres", "SELECT 1").status.success() {
             assert!(began.elapsed() < PATIENCE, "it does not start:\n{}", self.log());
@@ -162,7 +244,12 @@ impl Postgres {
 
     /// The URL of a database.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://{USER}@{}/{database}", self.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (self.at.address, self.port).into()
     }
 
     /// Carries out a statement, which must succeed; answers its rows.
@@ -170,6 +257,22 @@ impl Postgres {
         let output = self.psql(database, sql);
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The files that a database is kept in, with what is in them.
+    #[allow(dead_code, reason = "not all that start servers look")]
+    pub fn files(&self, database: &str) -> Vec<(String, Vec<u8>)> {
+        self.sql("postgres", "CHECKPOINT");
+        let number =
+            self.sql("postgres", &format!("SELECT oid FROM pg_database WHERE datname = '{database}'"));
+        let entries = std::fs::read_dir(self.folder.path().join("data/base").join(number)).unwrap();
+        // One that is dropped in between is none.
+        entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                Some((path.display().to_string(), std::fs::read(&path).ok()?))
+            })
+            .collect()
     }
 
     fn psql(&self, database: &str, sql: &str) -> Output {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use textgate_store::{SqliteOptions, SqliteStore, Store};
 
 /// A data directory with its configuration, and the server on it while it runs.
 pub struct Server {
@@ -114,6 +115,19 @@ impl Server {
     /// A path for a file of the test's own.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// What is kept, octet by octet: each file of the data directory, by its path.
+    pub fn kept(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.data_dir()).unwrap().map(|entry| entry.unwrap().path());
+        let files = entries.filter(|path| path.is_file());
+        files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+    }
+
+    /// The store, while the server is stopped.
+    pub fn store(&self) -> Arc<dyn Store> {
+        let path = self.data_dir().join("textgate.db");
+        Arc::new(SqliteStore::open(path, SqliteOptions::default()).unwrap())
     }
 
     /// kill -9.

@@ -3,7 +3,6 @@
 use super::super::kit::{PHONE, Server, manifest, smpp, smsc};
 use super::{check, code_in, create, received, server, silent, wrong};
 use serde_json::json;
-use std::path::{Path, PathBuf};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_survives_kill_9_with_its_attempts_and_is_checked_after_a_start() {
@@ -43,14 +42,6 @@ async fn what_was_answered_survives_kill_9_with_its_attempts_and_is_checked_afte
     assert_eq!(status, "approved");
 }
 
-/// Every file below a folder with what is in it.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let read =
-        |path: PathBuf| path.is_file().then(|| (path.display().to_string(), std::fs::read(&path).unwrap()));
-    entries.filter_map(read).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_code_stands_in_any_octet_of_the_files_nor_in_log_metrics_and_answers_at_trace() {
     let smsc = silent().await;
@@ -79,12 +70,12 @@ async fn no_code_stands_in_any_octet_of_the_files_nor_in_log_metrics_and_answers
     assert_eq!(check(&api, &ids[0], &codes[0]).await["status"], "approved");
     assert_eq!(check(&api, &ids[1], &codes[0]).await["status"], "pending");
     api.delete(&format!("/v1/otp/{}", ids[2])).await.expect(200);
-    let mut places = files(&server.data_dir());
+    let mut places = server.kept();
     for path in ["/metrics", "/v1/otp", "/v1/messages", "/v1/audit", "/openapi.json"] {
         places.push((path.into(), api.get(path).await.text.into_bytes()));
     }
     assert!(server.terminate().await);
-    places.extend(files(&server.data_dir()));
+    places.extend(server.kept());
     // What waited is sent now, so that its code is known.
     smsc.start_again().await.unwrap();
     let mut command = server.command(&["serve"]);
@@ -92,10 +83,10 @@ async fn no_code_stands_in_any_octet_of_the_files_nor_in_log_metrics_and_answers
     server.serve_by(command).await;
     codes.push(code_in(&received(&smsc).await));
     assert!(server.terminate().await);
-    places.extend(files(&server.data_dir()));
+    places.extend(server.kept());
     places.push(("the log".into(), server.log().into_bytes()));
     assert!(server.log().contains("DEBUG"), "the log is there");
-    assert!(places.iter().any(|(place, _)| place.ends_with("textgate.db")));
+    assert!(places.iter().any(|(place, _)| place.ends_with("textgate.db") || place.contains("/base/")));
     for (place, octets) in places {
         for code in &codes {
             let is_there =

@@ -22,6 +22,11 @@ pub const WINDOW: usize = 100;
 
 /// `acme` with a gateway, `acme/sales` on its credits, `acme/sales/north` on those of `sales`.
 pub fn tenants(at: SocketAddr) -> String {
+    tenants_with(at, WINDOW)
+}
+
+/// The same with another window.
+pub fn tenants_with(at: SocketAddr, window: usize) -> String {
     let below = |path, key| Tenant {
         path,
         key,
@@ -29,7 +34,7 @@ pub fn tenants(at: SocketAddr) -> String {
         settings: "mode = \"default\"",
         gateways: &[],
     };
-    let acme = manifest(&[smpp("main", at, &format!("window = {WINDOW}"))]);
+    let acme = manifest(&[smpp("main", at, &format!("window = {window}"))]);
     acme + &below("acme/sales", KEYS[1].0).toml() + &below("acme/sales/north", KEYS[2].0).toml()
 }
 
