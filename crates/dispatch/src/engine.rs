@@ -7,6 +7,7 @@ use crate::built::Built;
 use crate::clock::Clock;
 use crate::figures::{self, Counters};
 use crate::guard::Guard;
+use crate::inbound::{self, Inbox};
 use crate::nodes::{self, Tenure};
 use crate::otp::Watches;
 use crate::retention;
@@ -57,6 +58,7 @@ pub(crate) struct Engine {
     pub(crate) statistics: Statistics,
     pub(crate) tenure: Tenure,
     pub(crate) alerts: Alerts,
+    pub(crate) inbox: Inbox,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -102,6 +104,7 @@ impl Engine {
             statistics: Statistics::new(),
             tenure: Tenure::default(),
             alerts: Alerts::default(),
+            inbox: Inbox::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -130,6 +133,7 @@ impl Engine {
         self.tasks.spawn(retention::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(nodes::keep(Arc::clone(self), self.stopping.clone()));
+        self.tasks.spawn(inbound::keep(Arc::clone(self), self.stopping.clone()));
         self.look_at_conditions().await;
         Ok(())
     }

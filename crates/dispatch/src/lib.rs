@@ -22,6 +22,7 @@ mod flow;
 mod flow_tests;
 mod front;
 mod guard;
+mod inbound;
 mod lanes;
 mod metrics;
 mod nodes;
@@ -56,6 +57,7 @@ pub use guard::{
     GuardBlockView, GuardCount, GuardLimit, GuardMode, GuardReason, GuardRefused, GuardReport, GuardRules,
     GuardView, Per,
 };
+pub use inbound::{InboundPage, InboundRule, InboundView};
 pub use metrics::Metrics;
 pub use otp::{
     CheckView, CodeAlphabet, OtpApp, OtpSettings, OtpSettingsView, PasscodeRefusal, PasscodeRequest,

@@ -69,7 +69,10 @@ impl Engine {
                 self.reread_directory().await?;
                 self.reread_sessions().await
             }
-            Notice::Adoptable => self.adopt().await,
+            Notice::Adoptable => {
+                self.look_at_others_inbound();
+                self.adopt().await
+            }
             Notice::Fenced => self.begin_anew().await,
             Notice::MaySendAgain => {
                 self.view.load().stations.values().for_each(|station| station.ready.notify_one());

@@ -3,6 +3,7 @@
 
 use crate::alerts::Setup;
 use crate::guard::{GuardRules, Rules};
+use crate::inbound::InboundRules;
 use crate::otp::OtpConfig;
 use crate::station::Station;
 use crate::words::{Caller, GatewayOrder, Mode, OnUncertain};
@@ -27,6 +28,8 @@ pub(crate) struct View {
     callers: HashMap<[u8; 32], Caller>,
     /// What is set for alerts, where anything is.
     alert_setups: BTreeMap<VsId, Setup>,
+    /// Whose messages of phones are, by the virtual server of the gateways.
+    inbound_rules: BTreeMap<VsId, InboundRules>,
     /// By name in lower case: where it stands in the directory.
     users: HashMap<String, usize>,
     /// The passcode service where nothing is set.
@@ -141,7 +144,8 @@ impl View {
     /// The snapshot of this directory. `stations` has every gateway of it.
     pub(crate) fn new(directory: Directory, stations: BTreeMap<GatewayId, Arc<Station>>) -> Self {
         let alert_setups = Setup::of_all(&directory.alert_entries);
-        let mut view = Self { stations, alert_setups, ..Self::default() };
+        let inbound_rules = InboundRules::of_all(&directory.inbound_rules);
+        let mut view = Self { stations, alert_setups, inbound_rules, ..Self::default() };
         let parents: HashMap<VsId, &VirtualServer> =
             directory.virtual_servers.iter().map(|server| (server.id, server)).collect();
         for record in &directory.virtual_servers {
@@ -246,6 +250,11 @@ impl View {
     pub(crate) fn alert_setup(&self, vs: VsId) -> &Setup {
         static NOTHING: LazyLock<Setup> = LazyLock::new(Setup::default);
         self.alert_setups.get(&vs).unwrap_or(&NOTHING)
+    }
+
+    /// A virtual server's rules that say whose messages of phones are, where it has any.
+    pub(crate) fn inbound_rules(&self, vs: VsId) -> Option<&InboundRules> {
+        self.inbound_rules.get(&vs)
     }
 
     /// The virtual server of this path; slashes at its ends do not matter.

@@ -33,6 +33,8 @@ pub struct Directory {
     pub guard_rules: Vec<(VsId, serde_json::Value)>,
     /// What is set for alerts, by virtual server, kind and name.
     pub alert_entries: Vec<AlertEntry>,
+    /// Rules that say whose messages of phones are, as JSON that dispatch reads: by the virtual server that put them.
+    pub inbound_rules: Vec<(VsId, serde_json::Value)>,
 }
 
 /// One tenant.
@@ -213,6 +215,15 @@ pub enum Change {
         kind: AlertEntryKind,
         /// Its name.
         name: String,
+    },
+    /// Puts a virtual server's rules for messages of phones, or takes them away.
+    PutInboundRules {
+        /// Whose.
+        vs: VsId,
+        /// The rules as JSON; `None`: none.
+        rules: Option<serde_json::Value>,
+        /// What the audit log shows of it.
+        difference: Difference,
     },
     /// Gives or takes credits.
     Allocate {

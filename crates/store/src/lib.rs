@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod figures;
 mod guard;
+mod inbound;
 mod keys;
 mod message;
 mod passcode;
@@ -34,10 +35,13 @@ pub use directory::{
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
 pub use guard::GuardBlock;
+pub use inbound::{
+    InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound,
+};
 pub use keys::{KeyFile, Keys, KeysError, MOST_KEYS, Octets, SealingKey};
 pub use message::{
-    Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
-    StoredMessage, Transition,
+    Accepted, Event, Filter, Finished, Idempotency, Matched, NewMessage, Page, ReceiptRecord, StoredMessage,
+    Transition,
 };
 pub use passcode::{
     Again, NewPasscode, PasscodeAgain, PasscodeCheck, PasscodeChecked, PasscodeFilter, PasscodePage,

@@ -10,8 +10,10 @@ pub enum SealedPlace {
     Settings(GatewayId),
     /// The secret of a user's second factor.
     Totp(u32),
-    /// A message that a phone sent, by the store's own number for it.
+    /// A message that a phone sent.
     Inbound(u64),
+    /// A part of such a message that waits for others.
+    InboundPart(u64),
     /// What an alert says.
     Alert(MessageId),
     /// A message's text.
@@ -60,7 +62,7 @@ impl SealedPlace {
         match self {
             Self::Settings(_) => Purpose::Settings,
             Self::Totp(_) => Purpose::Totp,
-            Self::Inbound(_) => Purpose::Inbound,
+            Self::Inbound(_) | Self::InboundPart(_) => Purpose::Inbound,
             Self::Alert(_) => Purpose::Alert,
             Self::Text(_) => Purpose::Text,
         }

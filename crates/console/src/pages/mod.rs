@@ -12,6 +12,7 @@ mod external;
 pub(crate) mod failure;
 mod fraud_guard;
 mod home;
+mod inbound;
 mod message;
 mod messages;
 mod otp;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Vec<Route> {
         fraud_guard::routes(),
         messages::routes(),
         message::routes(),
+        inbound::routes(),
         otp::routes(),
         alerts::routes(),
         contacts::routes(),

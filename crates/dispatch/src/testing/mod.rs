@@ -1,5 +1,6 @@
 //! What this room's tests share.
 
+mod inbound;
 mod memory;
 pub(crate) mod passcodes;
 mod scripted;

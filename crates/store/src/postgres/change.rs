@@ -7,7 +7,7 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::entries::number;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard, otp};
+use super::{alerts, audit, guard, inbound, otp};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -119,6 +119,11 @@ async fn make(conn: &Conn, changes: &Changes, change: &Change) -> Result<Made, F
         Change::RemoveAlertEntry { vs, kind, name } => {
             Made::new(*vs, (alerts::remove(conn, *vs, *kind, name).await?, Difference::default()))
         }
+        Change::PutInboundRules { vs, rules, difference } => {
+            let (_, name) = virtual_server(conn, *vs).await?;
+            inbound::put_rules(conn, *vs, rules.as_ref()).await?;
+            Made::new(*vs, (changes::inbound_rules_were_put(&name, rules.is_some()), difference.clone()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(conn, changes, *vs, *allocation, note).await?)
         }
@@ -204,6 +209,7 @@ async fn remove(conn: &Conn, id: VsId) -> Result<(String, Difference), Failure> 
         "DELETE FROM session WHERE person IN (SELECT id FROM person WHERE vs = $1)",
         "DELETE FROM person WHERE vs = $1",
         "DELETE FROM alert_entry WHERE vs = $1",
+        "DELETE FROM inbound_rules WHERE vs = $1",
         "DELETE FROM virtual_server WHERE id = $1",
     ] {
         conn.run(sql, &[&number]).await?;

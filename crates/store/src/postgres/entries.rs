@@ -1,9 +1,8 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::alerts;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
-use super::users;
+use super::{alerts, users};
 use crate::changes::role_of;
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
@@ -25,6 +24,7 @@ const OTP_SETTINGS: &str = "SELECT vs, settings FROM otp_settings ORDER BY vs";
 const OTP_TEMPLATES: &str = "SELECT vs, purpose, locale, text FROM otp_template
     ORDER BY vs, purpose COLLATE \"C\", locale COLLATE \"C\"";
 const GUARD_RULES: &str = "SELECT vs, rules FROM guard_rules ORDER BY vs";
+const INBOUND_RULES: &str = "SELECT vs, rules FROM inbound_rules ORDER BY vs";
 
 /// A number that no part of a directory is ever higher than.
 pub(super) fn small(row: &Row, at: usize) -> Result<u32, Error> {
@@ -50,6 +50,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         OTP_TEMPLATES,
         GUARD_RULES,
         alerts::ENTRIES,
+        INBOUND_RULES,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -125,6 +126,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.alert_entries.extend(alerts::read_entry(&row)?);
+    }
+    for row in next() {
+        directory.inbound_rules.push(json_of(&row)?);
     }
     Ok(directory)
 }

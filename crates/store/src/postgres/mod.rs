@@ -19,6 +19,7 @@ mod figures;
 mod flush;
 mod front;
 mod guard;
+mod inbound;
 mod keeper;
 mod lease;
 mod list;

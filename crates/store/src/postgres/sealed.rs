@@ -27,6 +27,7 @@ fn table(place: SealedPlace) -> Table {
         SealedPlace::Settings(_) => Table { name: "gateway", owner: "id", octets: "settings" },
         SealedPlace::Totp(_) => Table { name: "person", owner: "id", octets: "totp" },
         SealedPlace::Inbound(_) => Table { name: "inbound", owner: "gateway", octets: "sealed" },
+        SealedPlace::InboundPart(_) => Table { name: "inbound_part", owner: "gateway", octets: "sealed" },
         SealedPlace::Alert(_) => Table { name: "alert", owner: "id", octets: "sealed" },
         SealedPlace::Text(_) => Table { name: "message", owner: "id", octets: "text" },
     }
@@ -69,7 +70,8 @@ pub(super) async fn page(
     page.next = match after {
         SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
         SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
-        SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
+        SealedPlace::Inbound(_) => Some(SealedPlace::InboundPart(0)),
+        SealedPlace::InboundPart(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
         SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
         SealedPlace::Text(_) => None,
     };
@@ -79,7 +81,7 @@ pub(super) async fn page(
 fn id(place: SealedPlace) -> i64 {
     match place {
         SealedPlace::Settings(GatewayId(id)) | SealedPlace::Totp(id) => i64::from(id),
-        SealedPlace::Inbound(id) => id as i64,
+        SealedPlace::Inbound(id) | SealedPlace::InboundPart(id) => id as i64,
         SealedPlace::Alert(id) | SealedPlace::Text(id) => id.as_u64() as i64,
     }
 }
@@ -90,6 +92,7 @@ fn at(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Settings(_) => SealedPlace::Settings(GatewayId(id as u32)),
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
+        SealedPlace::InboundPart(_) => SealedPlace::InboundPart(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
     }
@@ -101,10 +104,11 @@ pub(super) async fn reseal(conn: &Conn, resealed: &[Resealed]) -> Result<usize, 
         // Whoever changes the directory at the same time counts its version too.
         audit::take_turn(conn).await?;
     }
-    let kinds: [fn(SealedPlace) -> bool; 5] = [
+    let kinds: [fn(SealedPlace) -> bool; 6] = [
         |place| matches!(place, SealedPlace::Settings(_)),
         |place| matches!(place, SealedPlace::Totp(_)),
         |place| matches!(place, SealedPlace::Inbound(_)),
+        |place| matches!(place, SealedPlace::InboundPart(_)),
         |place| matches!(place, SealedPlace::Alert(_)),
         |place| matches!(place, SealedPlace::Text(_)),
     ];

@@ -2,7 +2,7 @@
 
 use crate::rules::{EarlyReceipt, Ground, Under};
 use crate::standing::Standing;
-use crate::{InboundRecord, NewMessage, PasscodeRecord, ReceiptRecord};
+use crate::{NewMessage, PasscodeRecord, ReceiptRecord};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -88,8 +88,6 @@ pub(super) struct Unit {
     pub(super) spent: BTreeMap<VsId, i64>,
     /// Passcodes that were asked for, or are new.
     pub(super) passcodes: BTreeMap<MessageId, Passcode>,
-    /// Messages that phones sent.
-    pub(super) inbound: Vec<InboundRecord>,
     /// The latest time that an operation named.
     pub(super) told_ms: i64,
     /// The transaction was begun, to read something.
@@ -137,7 +135,6 @@ impl Unit {
             && self.old_keys.is_empty()
             && self.spent.values().all(|spent| *spent == 0)
             && self.passcodes.values().all(|passcode| !passcode.is_new && !passcode.is_changed)
-            && self.inbound.is_empty()
     }
 }
 

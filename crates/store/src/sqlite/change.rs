@@ -5,7 +5,7 @@ use super::entries::number;
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard};
+use super::{alerts, audit, guard, inbound};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -103,6 +103,11 @@ fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<M
         Change::RemoveAlertEntry { vs, kind, name } => {
             Made::new(*vs, (alerts::remove(connection, *vs, *kind, name)?, Difference::default()))
         }
+        Change::PutInboundRules { vs, rules, difference } => {
+            let (_, name) = virtual_server(connection, *vs)?;
+            inbound::put_rules(connection, *vs, rules.as_ref())?;
+            Made::new(*vs, (changes::inbound_rules_were_put(&name, rules.is_some()), difference.clone()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
         }
@@ -199,6 +204,7 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
         "DELETE FROM session WHERE user IN (SELECT id FROM user WHERE vs = ?1)",
         "DELETE FROM user WHERE vs = ?1",
         "DELETE FROM alert_entry WHERE vs = ?1",
+        "DELETE FROM inbound_rules WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.0])?;

@@ -1,6 +1,6 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::{alerts, guard, users};
+use super::{alerts, guard, inbound, users};
 use crate::changes::role_of;
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
@@ -32,6 +32,7 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         users: users::all(&transaction)?,
         guard_rules: guard::rules(&transaction)?,
         alert_entries: alerts::entries(&transaction)?,
+        inbound_rules: inbound::rules(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

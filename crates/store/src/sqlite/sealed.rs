@@ -29,6 +29,9 @@ pub(super) fn page(
         SealedPlace::Inbound(id) => {
             ("SELECT id, gateway, sealed FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
         }
+        SealedPlace::InboundPart(id) => {
+            ("SELECT id, gateway, sealed FROM inbound_part WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
+        }
         SealedPlace::Alert(id) => {
             ("SELECT id, id, sealed FROM alert WHERE id > ?1 ORDER BY id LIMIT ?2", id.as_u64() as i64)
         }
@@ -56,7 +59,8 @@ pub(super) fn page(
     page.next = match after {
         SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
         SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
-        SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
+        SealedPlace::Inbound(_) => Some(SealedPlace::InboundPart(0)),
+        SealedPlace::InboundPart(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
         SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
         SealedPlace::Text(_) => None,
     };
@@ -69,6 +73,7 @@ fn place(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Settings(_) => SealedPlace::Settings(GatewayId(id as u32)),
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
+        SealedPlace::InboundPart(_) => SealedPlace::InboundPart(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
     }
@@ -87,6 +92,9 @@ pub(super) fn reseal(session: &mut Session<'_>, resealed: &[Resealed]) -> Result
             SealedPlace::Totp(id) => ("UPDATE user SET totp = ?3 WHERE id = ?1 AND totp = ?2", i64::from(id)),
             SealedPlace::Inbound(id) => {
                 ("UPDATE inbound SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
+            }
+            SealedPlace::InboundPart(id) => {
+                ("UPDATE inbound_part SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
             }
             SealedPlace::Alert(id) => {
                 ("UPDATE alert SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id.as_u64() as i64)

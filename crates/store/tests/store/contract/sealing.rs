@@ -55,8 +55,10 @@ async fn filled(stores: &impl Stores) -> Arc<dyn Store> {
         Change::PutUser(user),
     ];
     store.change("test".into(), T, changes).await.unwrap();
-    let inbound = InboundRecord { gateway: GATEWAY, at_ms: T, sealed: sealed_under(0, "inbound") };
-    store.record_inbound(vec![inbound.clone(), inbound]).await.unwrap();
+    let inbound = |n| InboundRecord { sealed: sealed_under(0, "inbound"), ..inbound::whole(n) };
+    store.record_inbound(vec![inbound(20), inbound(21)]).await.unwrap();
+    let part = InboundPartRecord { sealed: sealed_under(0, "part"), ..inbound::part(22, 1) };
+    store.record_inbound_part(part).await.unwrap();
     let alert = AlertRecord { sealed: sealed_under(0, "alert"), ..alerts::alert(7) };
     store.raise_alerts(vec![NewAlert { record: alert, since_ms: T }]).await.unwrap();
     let text = |n| NewMessage { sealed_text: sealed_under(0, &format!("text {n}")), ..message(n) };
@@ -74,11 +76,12 @@ pub async fn what_is_sealed_under_other_keys_is_found_page_by_page(stores: &impl
         let places: Vec<SealedPlace> = found.iter().map(|sealed| sealed.place).collect();
         assert_eq!(places[..2], [SealedPlace::Settings(GATEWAY), SealedPlace::Totp(1)]);
         assert!(matches!(places[2..4], [SealedPlace::Inbound(_), SealedPlace::Inbound(_)]), "{places:?}");
-        assert_eq!(places[4], SealedPlace::Alert(id(7)));
-        assert_eq!(places[5..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
-        let owners: Vec<u64> = found[..6].iter().map(|sealed| sealed.owner).collect();
-        assert_eq!(owners, [1, 1, 1, 1, id(7).as_u64(), id(1).as_u64()], "what each is bound to");
-        assert_eq!(found[5].octets, sealed_under(0, "text 1"));
+        assert_eq!(places[4], SealedPlace::InboundPart(id(22).as_u64()));
+        assert_eq!(places[5], SealedPlace::Alert(id(7)));
+        assert_eq!(places[6..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
+        let owners: Vec<u64> = found[..7].iter().map(|sealed| sealed.owner).collect();
+        assert_eq!(owners, [1, 1, 1, 1, 1, id(7).as_u64(), id(1).as_u64()], "what each is bound to");
+        assert_eq!(found[6].octets, sealed_under(0, "text 1"));
     }
     assert_eq!(all(&store, 0, 100).await.len(), 1);
 }
