@@ -19,6 +19,7 @@ mod events;
 mod export;
 mod figures;
 mod guard;
+mod inbound;
 mod keys;
 mod messages;
 mod openapi;

@@ -83,6 +83,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::otp::routes());
     routes.extend(crate::figures::routes());
     routes.extend(crate::guard::routes());
+    routes.extend(crate::inbound::routes());
     routes.extend(crate::statistics::routes());
     routes.extend(crate::settings::routes());
     routes.extend(crate::trial::routes());

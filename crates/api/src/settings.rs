@@ -132,7 +132,7 @@ pub(crate) static GATEWAY: Object = Object {
         optional(
             "receipt_url",
             Shape::Text(1024),
-            "Where its provider can report, if it does so over HTTP; only the path where there is no public address.",
+            "Where its provider can report and bring what phones send, if it does so over HTTP; only the path where there is no public address.",
         ),
         required("status", Shape::Object(&GATEWAY_STATUS), "How it is now."),
     ],

@@ -33,6 +33,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
         &[
             Entry { key: "nav.sms_settings", page: "sms-settings", menu: "nav.communications" },
             entry("nav.messages", "messages"),
+            entry("nav.inbound", "inbound"),
             entry("nav.passcodes", "passcodes"),
             entry("nav.fraud_guard", "fraud-guard"),
             entry("nav.providers", "providers"),

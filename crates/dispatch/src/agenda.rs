@@ -44,6 +44,8 @@ pub(crate) enum Alarm {
     Escalate(MessageId),
     /// Conditions that held long enough become alerts, or are over.
     Conditions,
+    /// Parts of messages of phones have waited long enough for others.
+    Inbound,
 }
 
 enum Entry {

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::exchange::{self, Exchange};
 use crate::figures::{self, Counters};
 use crate::guard::Guard;
+use crate::inbound::{self, Inbox};
 use crate::nodes::{self, Tenure};
 use crate::opt_out::{OptOuts, Replies};
 use crate::otp::Watches;
@@ -67,6 +68,7 @@ pub(crate) struct Engine {
     /// Answers to phones' words.
     pub(crate) replies: Replies,
     pub(crate) webhooks: Webhooks,
+    pub(crate) inbox: Inbox,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -117,6 +119,7 @@ impl Engine {
             opt_outs: OptOuts::default(),
             replies: Replies::default(),
             webhooks: Webhooks::default(),
+            inbox: Inbox::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -155,6 +158,7 @@ impl Engine {
             self.tasks.spawn(peers::keep_right(Arc::clone(self), self.stopping.clone()));
             self.tasks.spawn(exchange::keep(Arc::clone(self), self.stopping.clone()));
         }
+        self.tasks.spawn(inbound::keep(Arc::clone(self), self.stopping.clone()));
         self.look_at_conditions().await;
         self.tasks.spawn(webhooks::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())

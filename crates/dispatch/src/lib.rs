@@ -24,6 +24,7 @@ mod flow;
 mod flow_tests;
 mod front;
 mod guard;
+mod inbound;
 mod lanes;
 mod metrics;
 mod nodes;
@@ -62,6 +63,7 @@ pub use guard::{
     GuardBlockView, GuardCount, GuardLimit, GuardMode, GuardReason, GuardRefused, GuardReport, GuardRules,
     GuardView, Per,
 };
+pub use inbound::{InboundPage, InboundRule, InboundView};
 pub use metrics::Metrics;
 pub use opt_out::{
     ConsentBy, ConsentPage, ConsentView, FromPhone, Heeded, NewOptOut, OPT_OUT_LONGEST_TEXT,

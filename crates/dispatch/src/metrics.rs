@@ -51,6 +51,9 @@ pub struct Metrics {
     pub(crate) receipts: Counter,
     pub(crate) receipts_unmatched: Counter,
     pub(crate) inbound: Counter,
+    pub(crate) inbound_parts: Counter,
+    pub(crate) inbound_incomplete: Counter,
+    pub(crate) inbound_repeated: Counter,
     pub(crate) passcodes: PasscodeMeters,
     pub(crate) guard_ranges_blocked: Counter,
     pub(crate) guard_blocks: Gauge,
@@ -130,6 +133,13 @@ impl Default for Metrics {
             "Receipts that belong to no message (yet); they are kept for a while",
         );
         let inbound = counter("inbound_messages", "Messages that phones sent");
+        let inbound_parts = counter("inbound_parts", "Parts of messages that phones sent in several");
+        let inbound_incomplete =
+            counter("inbound_incomplete", "Messages of phones that were passed on with parts missing");
+        let inbound_repeated = counter(
+            "inbound_repeated",
+            "Messages of phones that a provider brought again, and that were there already",
+        );
         let guard_ranges_blocked =
             counter("guard_ranges_blocked", "Ranges that the fraud guard blocked by itself");
         let opted_out = counter(
@@ -173,6 +183,9 @@ impl Default for Metrics {
             receipts,
             receipts_unmatched,
             inbound,
+            inbound_parts,
+            inbound_incomplete,
+            inbound_repeated,
             passcodes,
             guard_ranges_blocked,
             guard_blocks,

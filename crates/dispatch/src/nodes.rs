@@ -80,7 +80,10 @@ impl Engine {
                 self.follow_consents().await?;
                 self.reread_sessions().await?;
             }
-            Notice::Adoptable => return self.adopt().await,
+            Notice::Adoptable => {
+                self.look_at_others_inbound();
+                return self.adopt().await;
+            }
             Notice::Fenced => self.begin_anew().await?,
             Notice::MaySendAgain => {
                 self.view.load().stations.values().for_each(|station| station.ready.notify_one());

@@ -26,6 +26,8 @@ pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
         }
         // A disk fills and a certificate grows old without a message.
         engine.look_at_conditions().await;
+        // What another node left, and parts that it was to look at.
+        engine.look_at_inbound_again();
         tokio::select! {
             biased;
             () = stop.cancelled() => return,

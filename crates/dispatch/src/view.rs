@@ -3,6 +3,7 @@
 
 use crate::alerts::Setup;
 use crate::guard::{GuardRules, Rules};
+use crate::inbound::InboundRules;
 use crate::opt_out::OptOutSettings;
 use crate::otp::OtpConfig;
 use crate::station::Station;
@@ -30,6 +31,8 @@ pub(crate) struct View {
     alert_setups: BTreeMap<VsId, Setup>,
     /// How opt-outs are heeded, where it was set.
     opt_out_settings: HashMap<VsId, OptOutSettings>,
+    /// Whose messages of phones are, by the virtual server of the gateways.
+    inbound_rules: BTreeMap<VsId, InboundRules>,
     /// By name in lower case: where it stands in the directory.
     users: HashMap<String, usize>,
     /// The passcode service where nothing is set.
@@ -144,7 +147,8 @@ impl View {
     /// The snapshot of this directory. `stations` has every gateway of it.
     pub(crate) fn new(directory: Directory, stations: BTreeMap<GatewayId, Arc<Station>>) -> Self {
         let alert_setups = Setup::of_all(&directory.alert_entries);
-        let mut view = Self { stations, alert_setups, ..Self::default() };
+        let inbound_rules = InboundRules::of_all(&directory.inbound_rules);
+        let mut view = Self { stations, alert_setups, inbound_rules, ..Self::default() };
         let parents: HashMap<VsId, &VirtualServer> =
             directory.virtual_servers.iter().map(|server| (server.id, server)).collect();
         for record in &directory.virtual_servers {
@@ -260,6 +264,11 @@ impl View {
     pub(crate) fn opt_out_settings(&self, vs: VsId) -> &OptOutSettings {
         static USUAL: LazyLock<OptOutSettings> = LazyLock::new(OptOutSettings::default);
         self.opt_out_settings.get(&vs).unwrap_or(&USUAL)
+    }
+
+    /// A virtual server's rules that say whose messages of phones are, where it has any.
+    pub(crate) fn inbound_rules(&self, vs: VsId) -> Option<&InboundRules> {
+        self.inbound_rules.get(&vs)
     }
 
     /// The virtual server of this path; slashes at its ends do not matter.

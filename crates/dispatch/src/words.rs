@@ -328,7 +328,7 @@ pub struct GatewayView {
     pub settings: Value,
     /// Which secrets have a value: `password`, `parameters[token]`.
     pub secrets_set: Vec<String>,
-    /// Where its provider can report, if it does so over HTTP; without a public address, only the path.
+    /// Where its provider can report, and bring what phones send, if it does so over HTTP; without a public address, only the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt_url: Option<String>,
     /// How it is now.

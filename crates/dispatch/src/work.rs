@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use textgate_gateway::{Health, Inbound, NotKept, Outcome, Receipt, Shares, Submission, Work};
 use textgate_sms::{MessageState, ReceiptState};
-use textgate_store::{InboundRecord, Matched, Purpose, ReceiptRecord, StoreError};
+use textgate_store::{Matched, ReceiptRecord, StoreError};
 use tokio::sync::Notify;
 
 /// The work of one gateway.
@@ -84,22 +84,8 @@ impl Work for StationWork {
     }
 
     fn inbound(&self, inbound: Inbound) -> BoxFuture<'_, Result<(), NotKept>> {
-        let plain = serde_json::json!({
-            "from": inbound.from, "to": inbound.to, "text": inbound.text, "part": inbound.part,
-        });
-        let owner = u64::from(self.station.id.0);
-        let _held = self.engine.sealer.hold();
-        let record = InboundRecord {
-            gateway: self.station.id,
-            at_ms: self.engine.clock.now_ms(),
-            sealed: self.engine.sealer.seal(Purpose::Inbound, owner, plain.to_string().as_bytes()),
-        };
-        let kept = self.engine.store.record_inbound(vec![record]);
-        Box::pin(async move {
-            kept.await.map_err(not_kept)?;
-            self.engine.metrics.inbound.inc();
-            Ok(())
-        })
+        let kept = self.engine.arrived(&self.station, inbound);
+        Box::pin(async move { kept.await.map_err(not_kept) })
     }
 
     fn health(&self, health: Health) {

@@ -1,6 +1,6 @@
 //! What a provider tells over HTTP by itself, and what it wants to hear.
 
-use crate::Receipt;
+use crate::{Inbound, Receipt};
 use reqwest::header::HeaderMap;
 
 /// A provider's call to the gateway's receipt address. Everything in it is hostile until it is checked.
@@ -16,11 +16,13 @@ pub struct Callback<'a> {
     pub body: &'a [u8],
 }
 
-/// What a call says. The receipts are kept before the reply is given.
-#[derive(Debug, Clone)]
+/// What a call says. What is in it is kept before the reply is given.
+#[derive(Clone)]
 pub struct Received {
     /// The receipts in it; there may be none.
     pub receipts: Vec<Receipt>,
+    /// The messages of phones in it; there may be none.
+    pub inbound: Vec<Inbound>,
     /// What the provider wants to hear.
     pub reply: CallbackReply,
 }

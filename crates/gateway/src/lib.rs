@@ -54,7 +54,7 @@ pub use modem::{
 pub use network::{NetworkError, NetworkGuard};
 pub use plugin::{BuildError, Environment, Plugin, Plugins, Provider};
 pub use preview::{Header, HttpRequest, Pdu, PduField, Preview, PreviewError, preview};
-pub use receipt::{Inbound, Receipt, canonical_id};
+pub use receipt::{Inbound, InboundPart, Receipt, canonical_id};
 pub use shares::Shares;
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};

@@ -55,6 +55,9 @@ pub struct Provider {
     /// the address is made known to the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipts: Option<String>,
+    /// How the provider is told where messages of phones go; `None` where it brings none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<String>,
     /// How many alerts and texts that wait anyway share one request, where the provider takes several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_once: Option<usize>,

@@ -1,7 +1,7 @@
 //! What comes back from a provider: receipts, and messages that phones sent.
 
 use smallvec::SmallVec;
-use textgate_sms::{PhoneNumber, ReceiptState};
+use textgate_sms::{Encoding, PhoneNumber, ReceiptState};
 
 /// A provider's report on one segment it took.
 #[derive(Debug, Clone)]
@@ -16,17 +16,33 @@ pub struct Receipt {
     pub error: Option<Box<str>>,
 }
 
-/// A message that a phone sent.
+/// A message that a phone sent, or one part of it.
 #[derive(Clone)]
 pub struct Inbound {
     /// The phone's address as the provider gives it.
     pub from: String,
     /// The address it was sent to.
     pub to: String,
-    /// The text, or what could be decoded of it.
+    /// The text, or what could be decoded of it; of a part what it says by itself.
     pub text: String,
-    /// Concatenation: reference, total, and this part's number from 1.
-    pub part: Option<(u16, u8, u8)>,
+    /// Which part of which text it is, where it is one of several.
+    pub part: Option<InboundPart>,
+    /// What the provider calls it, where it calls it anything: the same again is the same message.
+    pub id: Option<Box<str>>,
+}
+
+/// One part of a text that a phone sent in several.
+#[derive(Clone)]
+pub struct InboundPart {
+    /// The same in all parts of one text.
+    pub reference: u16,
+    /// How many parts there are.
+    pub total: u8,
+    /// Which one this is, from 1.
+    pub number: u8,
+    /// The units of its text, and how to read them, where they are known: joined before they are read, a character that was cut in
+    /// two is whole again.
+    pub units: Option<(Encoding, Vec<u8>)>,
 }
 
 /// One form of a provider's message id for matching: without leading zeros and in lower case, because a provider

@@ -1,6 +1,8 @@
-//! The phone behind the simulators: what its owner would see, as a stream of events with a line each.
+//! The phone behind the simulators: what its owner would see, as a stream of events with a line each, and what the owner writes.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tokio::sync::broadcast;
@@ -86,9 +88,60 @@ pub(crate) fn replace_type(protocol_id: u8) -> Option<u8> {
     (0x41..=0x47).contains(&protocol_id).then_some(protocol_id & 0x07)
 }
 
+/// A phone's owner writes. `Debug` shows neither number nor text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The phone's number.
+    pub number: String,
+    /// To whom.
+    pub to: String,
+    /// What.
+    pub text: String,
+    /// Which way it goes.
+    pub via: Via,
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written").field("via", &self.via).finish_non_exhaustive()
+    }
+}
+
 /// Where simulators tell of texts. Clones tell the same listeners, so one handset can serve several simulators.
 #[derive(Debug, Clone)]
-pub struct Handset(broadcast::Sender<HandsetEvent>);
+pub struct Handset {
+    shown: broadcast::Sender<HandsetEvent>,
+    written: broadcast::Sender<Written>,
+    /// How many simulators carry what is written, by way.
+    carriers: Arc<[AtomicUsize; 3]>,
+}
+
+/// What is written, for the simulator that carries it one way. Dropped, it is carried no more.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    via: Via,
+    written: broadcast::Receiver<Written>,
+    carriers: Arc<[AtomicUsize; 3]>,
+}
+
+impl Carrier {
+    /// The next text that goes this way; `None` when every [`Handset`] is gone.
+    pub(crate) async fn next(&mut self) -> Option<Written> {
+        loop {
+            match self.written.recv().await {
+                Ok(written) if written.via == self.via => return Some(written),
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.carriers[self.via as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Default for Handset {
     fn default() -> Self {
@@ -99,23 +152,43 @@ impl Default for Handset {
 impl Handset {
     /// A phone that nobody looks at yet.
     pub fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self {
+            shown: broadcast::Sender::new(BACKLOG),
+            written: broadcast::Sender::new(BACKLOG),
+            carriers: Arc::default(),
+        }
     }
 
     /// Looks at the phone from now on.
     pub fn events(&self) -> HandsetEvents {
-        HandsetEvents { events: self.0.subscribe(), missed: 0 }
+        HandsetEvents { events: self.shown.subscribe(), missed: 0 }
     }
 
     /// Whether anybody looks; a text that nobody would see need not be decoded.
     pub(crate) fn is_watched(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.shown.receiver_count() > 0
     }
 
     /// Shows a text: what simulators do when one has arrived.
     pub fn show(&self, event: HandsetEvent) {
         // Nobody looking is not an error.
-        let _ = self.0.send(event);
+        let _ = self.shown.send(event);
+    }
+
+    /// Writes a text, as the phone's owner does. Whether a simulator carries it that way.
+    pub fn write(&self, written: Written) -> bool {
+        self.can_write(written.via) && self.written.send(written).is_ok()
+    }
+
+    /// Whether what is written this way is carried.
+    pub fn can_write(&self, via: Via) -> bool {
+        self.carriers[via as usize].load(Ordering::Relaxed) > 0
+    }
+
+    /// Carries what is written this way from now on.
+    pub(crate) fn carry(&self, via: Via) -> Carrier {
+        self.carriers[via as usize].fetch_add(1, Ordering::Relaxed);
+        Carrier { via, written: self.written.subscribe(), carriers: Arc::clone(&self.carriers) }
     }
 }
 
@@ -170,6 +243,19 @@ mod tests {
         drop(handset);
         assert_eq!(first.next().await, second.next().await);
         assert_eq!(first.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_goes_its_way_while_somebody_carries_it() {
+        let handset = Handset::new();
+        let written = |via| Written { number: "1".into(), to: "2".into(), text: "x".into(), via };
+        assert!(!handset.write(written(Via::Smsc)));
+        let mut carrier = handset.carry(Via::Smsc);
+        let other = handset.carry(Via::Modem);
+        assert!(handset.write(written(Via::Modem)) && handset.write(written(Via::Smsc)));
+        assert_eq!(carrier.next().await, Some(written(Via::Smsc)));
+        drop(other);
+        assert!(!handset.can_write(Via::Modem) && handset.can_write(Via::Smsc));
     }
 
     #[test]

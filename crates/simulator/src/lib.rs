@@ -19,8 +19,10 @@ mod sync;
 mod tls;
 mod wait;
 
-pub use handset::{Handset, HandsetEvent, HandsetEvents, Via};
-pub use http::{HttpAnswer, HttpBehaviour, HttpCounters, HttpFault, HttpOptions, HttpProvider, HttpRequest};
+pub use handset::{Handset, HandsetEvent, HandsetEvents, Via, Written};
+pub use http::{
+    HttpAnswer, HttpBehaviour, HttpCounters, HttpFault, HttpInbound, HttpOptions, HttpProvider, HttpRequest,
+};
 pub use modem::{
     Cure, Memory, Modem, ModemBehaviour, ModemCounters, ModemError, ModemMessage, ModemOptions, ModemPort,
     ModemRequest, ModemSubmit, Registration, ReportWhen, Reports, Sim, SimLock, TpSubmit, Turn,

@@ -136,6 +136,12 @@ pub(crate) fn opt_out_settings_were_put(vs_name: &str) -> String {
     format!("put the opt-out settings of {}", called(vs_name))
 }
 
+/// What the log says of rules for messages of phones.
+pub(crate) fn inbound_rules_were_put(vs_name: &str, has_any: bool) -> String {
+    let verb = if has_any { "put" } else { "removed" };
+    format!("{verb} the rules for messages of phones of {}", called(vs_name))
+}
+
 /// What is allocated after a change of what was allocated `before`, of which so much is used.
 pub(crate) fn allocated(
     vs_name: &str,

@@ -39,6 +39,8 @@ pub struct Directory {
     pub alert_entries: Vec<AlertEntry>,
     /// All webhook endpoints, by number.
     pub webhooks: Vec<WebhookRecord>,
+    /// Rules that say whose messages of phones are, as JSON that dispatch reads: by the virtual server that put them.
+    pub inbound_rules: Vec<(VsId, serde_json::Value)>,
 }
 
 /// One tenant.
@@ -235,6 +237,15 @@ pub enum Change {
     RemoveWebhook {
         /// Which.
         id: u32,
+    },
+    /// Puts a virtual server's rules for messages of phones, or takes them away.
+    PutInboundRules {
+        /// Whose.
+        vs: VsId,
+        /// The rules as JSON; `None`: none.
+        rules: Option<serde_json::Value>,
+        /// What the audit log shows of it.
+        difference: Difference,
     },
     /// Gives or takes credits.
     Allocate {

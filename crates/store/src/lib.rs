@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod figures;
 mod guard;
+mod inbound;
 mod keys;
 mod message;
 mod opt_out;
@@ -39,10 +40,13 @@ pub use erasure::{Erased, Erasure, Scrubbed};
 pub use error::StoreError;
 pub use figures::{Figures, FiguresQuestion, Histogram, KeptFigures, Resolution, Tally};
 pub use guard::GuardBlock;
+pub use inbound::{
+    InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound,
+};
 pub use keys::{KeyFile, Keys, KeysError, MOST_KEYS, Octets, SealingKey};
 pub use message::{
-    Accepted, Event, Filter, Finished, Idempotency, InboundRecord, Matched, NewMessage, Page, ReceiptRecord,
-    StoredMessage, Transition,
+    Accepted, Event, Filter, Finished, Idempotency, Matched, NewMessage, Page, ReceiptRecord, StoredMessage,
+    Transition,
 };
 pub use opt_out::{ConsentRecord, ConsentSource, NewConsent, OptOutRecord, PhoneKey, Wish};
 pub use passcode::{

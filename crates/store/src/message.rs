@@ -187,17 +187,6 @@ pub struct Matched {
     pub since_sent_ms: Option<u64>,
 }
 
-/// A message that a phone sent, for a later reader.
-#[derive(Clone)]
-pub struct InboundRecord {
-    /// The gateway it came by.
-    pub gateway: GatewayId,
-    /// When (Unix time, ms).
-    pub at_ms: i64,
-    /// From, to, text and concatenation, sealed.
-    pub sealed: Vec<u8>,
-}
-
 /// A message as it stands.
 #[derive(Clone)]
 pub struct StoredMessage {

@@ -14,8 +14,10 @@ pub enum SealedPlace {
     Webhook(u32),
     /// The secret that it had before.
     FormerWebhook(u32),
-    /// A message that a phone sent, by the store's own number for it.
+    /// A message that a phone sent.
     Inbound(u64),
+    /// A part of such a message that waits for others.
+    InboundPart(u64),
     /// What an alert says.
     Alert(MessageId),
     /// The number of an opt-out, by its number in the list.
@@ -69,7 +71,7 @@ impl SealedPlace {
             Self::Settings(_) => Purpose::Settings,
             Self::Totp(_) => Purpose::Totp,
             Self::Webhook(_) | Self::FormerWebhook(_) => Purpose::Webhook,
-            Self::Inbound(_) => Purpose::Inbound,
+            Self::Inbound(_) | Self::InboundPart(_) => Purpose::Inbound,
             Self::Alert(_) => Purpose::Alert,
             Self::OptOut(_) | Self::Consent(_) => Purpose::OptOut,
             Self::Text(_) => Purpose::Text,
@@ -83,7 +85,8 @@ impl SealedPlace {
             Self::Totp(_) => Self::Webhook(0),
             Self::Webhook(_) => Self::FormerWebhook(0),
             Self::FormerWebhook(_) => Self::Inbound(0),
-            Self::Inbound(_) => Self::Alert(MessageId::from_u64(0)),
+            Self::Inbound(_) => Self::InboundPart(0),
+            Self::InboundPart(_) => Self::Alert(MessageId::from_u64(0)),
             Self::Alert(_) => Self::OptOut(0),
             Self::OptOut(_) => Self::Consent(0),
             Self::Consent(_) => Self::Text(MessageId::from_u64(0)),

@@ -31,8 +31,36 @@ pub trait Store: Send + Sync + 'static {
     /// for a while, and applied when `record` brings its id. Answers what each did (`None`: kept for later).
     fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>>;
 
-    /// Keeps messages that phones sent.
-    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()>;
+    /// Keeps whole messages that phones sent, to be [heard](Self::unheard_inbound), and forgets what the parts said that any was put
+    /// together of. One whose id or key is there already changes nothing. Answers in order which are new.
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'static, Vec<bool>>;
+
+    /// Keeps a part of a message that a phone sent; the same again changes nothing. Answers what is to be put together now: nothing
+    /// while others are missing. It is answered again by [`ripe_inbound`](Self::ripe_inbound) until the message was recorded.
+    fn record_inbound_part(&self, part: InboundPartRecord) -> Answer<'static, Vec<InboundParts>>;
+
+    /// Gives up waiting for what is missing of messages whose first part came before this (Unix time, ms). Answers at most `limit`
+    /// messages that are to be put together.
+    fn ripe_inbound(&self, came_before_ms: i64, limit: usize) -> Answer<'_, RipeInbound>;
+
+    /// Messages of phones that nobody has heard yet, in order: this node's own, and those of others that came before this (Unix
+    /// time, ms), whose node may be gone.
+    fn unheard_inbound(&self, others_before_ms: i64, limit: usize) -> Answer<'_, Vec<StoredInbound>>;
+
+    /// Notes that these were heard by all who had to.
+    fn inbound_heard(&self, ids: Vec<MessageId>) -> Answer<'static, ()>;
+
+    /// A virtual server's messages of phones, the newest first, older than `before`.
+    fn inbound(
+        &self,
+        vs: VsId,
+        filter: InboundFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<StoredInbound>>;
+
+    /// One message of a phone, of this virtual server.
+    fn inbound_message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredInbound>>;
 
     /// Cancels a message of this virtual server if it is unfinished, with erased text, and with refund unless an attempt says that
     /// it may have been taken. Answers its state afterwards and

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Settings(Settings),
     /// Show the fraud guard's rules and blocked ranges, and release them
     Guard(Guard),
+    /// Show what phones sent, and whose it is
+    Inbound(Inbound),
     /// Send a test message by the SMS settings as they are
     Test(Test),
     /// Make, list and revoke API keys
@@ -302,6 +304,52 @@ Example:
     Release {
         /// How its numbers begin, as `textgate guard blocks` lists it
         range: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// `inbound`.
+#[derive(Debug, Args)]
+pub(crate) struct Inbound {
+    #[command(subcommand)]
+    pub(crate) command: InboundCommand,
+}
+
+/// What to do with messages of phones.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InboundCommand {
+    /// List what phones sent, the newest first
+    List {
+        /// Only from this phone
+        #[arg(long)]
+        from: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+        limit: u16,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Show the rules that say whose messages of phones are
+    Rules {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Put the rules as a whole
+    #[command(after_long_help = "\
+The file holds JSON as `textgate inbound rules --json` prints it; - is standard input.
+
+Example:
+  textgate inbound set-rules rules.json --vs acme")]
+    SetRules {
+        /// The rules
+        file: PathBuf,
         #[command(flatten)]
         reach: Reach,
     },

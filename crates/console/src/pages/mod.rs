@@ -12,6 +12,7 @@ mod external;
 pub(crate) mod failure;
 mod fraud_guard;
 mod home;
+mod inbound;
 mod message;
 mod messages;
 mod opt_outs;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
         messages::routes(),
         webhooks::routes(),
         message::routes(),
+        inbound::routes(),
         otp::routes(),
         alerts::routes(),
         contacts::routes(),

@@ -63,6 +63,9 @@ struct ProviderPage {
     receipts: String,
     /// They are set up in the provider's own words.
     is_receipts_foreign: bool,
+    /// How messages of phones come.
+    inbound: String,
+    is_inbound_foreign: bool,
     at_once: Option<usize>,
     own: Vec<Setting>,
     common: Vec<Setting>,
@@ -145,6 +148,12 @@ async fn show(
         Receipts::WithMessage => text.get("providers.receipts_with_message").into(),
         Receipts::SetUp(setup) => text.plugin(setup),
     };
+    let setup = facts.provider.and_then(|provider| provider.inbound.as_deref());
+    let inbound = match setup {
+        Some(setup) => text.plugin(setup),
+        None if facts.features.contains(&Feature::Inbound) => text.get("providers.inbound_connection").into(),
+        None => text.get("providers.inbound_none").into(),
+    };
     answer::html(&ProviderPage {
         page: Page::new(&console, &visit, text.plugin(facts.label).into()),
         name: facts.name.to_owned(),
@@ -152,6 +161,8 @@ async fn show(
         abilities: abilities(text, &facts),
         countries: facts.provider.map(|provider| countries(text, provider)).unwrap_or_default(),
         receipts,
+        is_inbound_foreign: setup.is_some_and(|setup| text.is_foreign(setup)),
+        inbound,
         is_receipts_foreign: matches!(facts.receipts, Receipts::SetUp(setup) if text.is_foreign(setup)),
         at_once: facts.at_once,
         own: settings(&facts.own),

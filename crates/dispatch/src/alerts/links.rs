@@ -8,6 +8,7 @@ use crate::accounts::tokens::READABLE;
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
 use crate::words::DirectoryError;
+use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use textgate_sms::{MessageId, PhoneNumber};
 use textgate_store::AlertRecord;
@@ -86,27 +87,35 @@ impl Dispatch {
         number: PhoneNumber,
         text: &str,
     ) -> Result<usize, DirectoryError> {
-        let engine = &self.engine;
+        self.engine.acknowledge_by_reply(number, text).await
+    }
+}
+
+impl Engine {
+    /// See [`Dispatch::acknowledge_by_reply`].
+    pub(crate) async fn acknowledge_by_reply(
+        self: &Arc<Self>,
+        number: PhoneNumber,
+        text: &str,
+    ) -> Result<usize, DirectoryError> {
         let mut answered = 0;
         let words = text.split(|c: char| !c.is_ascii_alphanumeric()).take(WORDS_MOST);
         let is_code = |word: &&str| {
             word.len() == CODE && word.bytes().all(|b| READABLE.contains(&b.to_ascii_lowercase()))
         };
         for word in words.filter(is_code) {
-            for alert in engine.store.alerts_by_code(word.to_ascii_uppercase()).await? {
-                if let Some(contact) = engine.told_at(&alert, number).await? {
+            for alert in self.store.alerts_by_code(word.to_ascii_uppercase()).await? {
+                if let Some(contact) = self.told_at(&alert, number).await? {
                     let by =
                         if contact.is_empty() { "reply".to_owned() } else { format!("reply of {contact}") };
-                    engine.acknowledge(alert, &by).await?;
+                    self.acknowledge(alert, &by).await?;
                     answered += 1;
                 }
             }
         }
         Ok(answered)
     }
-}
 
-impl Engine {
     /// The contact who was told of an alert at this number, if anybody was.
     async fn told_at(
         &self,

@@ -148,6 +148,7 @@ impl Engine {
             match alarm {
                 Alarm::Escalate(id) => engine.escalate(id).await,
                 Alarm::Conditions => engine.settle_conditions().await,
+                Alarm::Inbound => engine.look_at_inbound_again(),
             }
         });
     }

@@ -1,4 +1,4 @@
-//! Calls of providers: which gateway each is for, and its receipts kept before it is answered.
+//! Calls of providers: which gateway each is for, and its receipts and messages of phones kept before it is answered.
 
 use crate::dispatch::Dispatch;
 use crate::engine::Engine;
@@ -6,7 +6,7 @@ use crate::station::Station;
 use crate::work::StationWork;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
-use textgate_gateway::{Callback, CallbackError, CallbackReply, Work as _};
+use textgate_gateway::{Callback, CallbackError, CallbackReply, NotKept, Work as _};
 use textgate_sms::GatewayId;
 
 /// Why a provider's call was not taken.
@@ -30,7 +30,7 @@ pub enum CallbackRefusal {
 }
 
 impl Dispatch {
-    /// Takes a provider's call to `/receipts/{token}`: its receipts are on disk when the reply is there. The same call again
+    /// Takes a provider's call to `/receipts/{token}`: what is in it is on disk when the reply is there. The same call again
     /// changes nothing.
     ///
     /// # Errors
@@ -54,11 +54,15 @@ impl Dispatch {
         let received = received.inspect_err(|refusal| {
             tracing::warn!(gateway = %station.id, %refusal, "a provider's call was not taken");
         })?;
+        let work = StationWork { engine: Arc::clone(&self.engine), station: Arc::clone(&station) };
+        let not_kept = |error: NotKept| CallbackRefusal::NotKept(error.to_string());
         if !received.receipts.is_empty() {
-            let work = StationWork { engine: Arc::clone(&self.engine), station: Arc::clone(&station) };
-            work.receipts(received.receipts)
-                .await
-                .map_err(|error| CallbackRefusal::NotKept(error.to_string()))?;
+            work.receipts(received.receipts).await.map_err(not_kept)?;
+        }
+        // All are on their way to the store at once, and each is there before the reply.
+        let inbound: Vec<_> = received.inbound.into_iter().map(|inbound| work.inbound(inbound)).collect();
+        for kept in inbound {
+            kept.await.map_err(not_kept)?;
         }
         Ok(received.reply)
     }

@@ -58,7 +58,7 @@ impl Dispatch {
 }
 
 /// The virtual server, or that it does not exist.
-fn server(view: &View, vs: VsId) -> Result<&Server, DirectoryError> {
+pub(crate) fn server(view: &View, vs: VsId) -> Result<&Server, DirectoryError> {
     view.server(vs).ok_or_else(|| DirectoryError::NotFound("this virtual server".into()))
 }
 

@@ -106,8 +106,9 @@ impl Dispatch {
     }
 
     fn receipt_url(&self, station: &Station, plugin: &str) -> Option<String> {
-        self.engine.plugins.get(plugin)?.provider()?.receipts.as_ref()?;
-        Some(self.engine.receipt_url(station.id))
+        let provider = self.engine.plugins.get(plugin)?.provider()?;
+        let calls = provider.receipts.is_some() || provider.inbound.is_some();
+        calls.then(|| self.engine.receipt_url(station.id))
     }
 
     /// Why a message could not leave in mode Default now, where it could not.

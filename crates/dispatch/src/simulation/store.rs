@@ -214,8 +214,38 @@ impl Store for ModelStore {
         self.ask(Vec::new(), false, move |world, disk| disk.receipts(world, &receipts))
     }
 
-    fn record_inbound(&self, _: Vec<InboundRecord>) -> Answer<'_, ()> {
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'static, Vec<bool>> {
+        self.ask(Vec::new(), false, move |_, _| vec![true; inbound.len()])
+    }
+
+    fn record_inbound_part(&self, _: InboundPartRecord) -> Answer<'static, Vec<InboundParts>> {
+        self.ask(Vec::new(), false, |_, _| Vec::new())
+    }
+
+    fn ripe_inbound(&self, _: i64, _: usize) -> Answer<'_, RipeInbound> {
+        self.read(|_| RipeInbound::default())
+    }
+
+    fn unheard_inbound(&self, _: i64, _: usize) -> Answer<'_, Vec<StoredInbound>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn inbound_heard(&self, _: Vec<MessageId>) -> Answer<'static, ()> {
         self.ask(Vec::new(), false, |_, _| ())
+    }
+
+    fn inbound(
+        &self,
+        _: VsId,
+        _: InboundFilter,
+        _: Option<MessageId>,
+        _: usize,
+    ) -> Answer<'_, Vec<StoredInbound>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn inbound_message(&self, _: VsId, _: MessageId) -> Answer<'_, Option<StoredInbound>> {
+        self.read(|_| None)
     }
 
     fn cancel(&self, vs: VsId, id: MessageId, _: i64) -> Answer<'_, Option<(MessageState, bool)>> {

@@ -1,6 +1,7 @@
 //! A store in memory that answers at once, so that tests of the room can hold the clock. It keeps what this room's own
 //! decisions need, and none of the promises of a real store, which has its own contract test.
 
+use super::inbound::Inbound;
 use super::opt_outs::OptOutTables;
 use super::passcodes::{self, Passcodes};
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub(crate) struct MemoryStore {
     pub(crate) alerts: Mutex<BTreeMap<MessageId, AlertRecord>>,
     pub(crate) opt_outs: Mutex<OptOutTables>,
     pub(crate) credits: Mutex<Vec<(VsId, Credits)>>,
+    pub(crate) inbound: Mutex<Inbound>,
     pub(crate) room: Mutex<Option<(u64, u64)>>,
     /// While set, nothing can be written.
     pub(crate) is_full: Mutex<bool>,
@@ -168,8 +170,38 @@ impl Store for MemoryStore {
         answer(Ok(receipts.iter().map(|_| None).collect()))
     }
 
-    fn record_inbound(&self, _: Vec<InboundRecord>) -> Answer<'_, ()> {
-        answer(self.check())
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'static, Vec<bool>> {
+        answer(self.check().map(|()| self.inbound.lock().unwrap().record(inbound)))
+    }
+
+    fn record_inbound_part(&self, part: InboundPartRecord) -> Answer<'static, Vec<InboundParts>> {
+        answer(self.check().map(|()| self.inbound.lock().unwrap().record_part(part)))
+    }
+
+    fn ripe_inbound(&self, came_before_ms: i64, _: usize) -> Answer<'_, RipeInbound> {
+        answer(self.check().map(|()| self.inbound.lock().unwrap().ripe(came_before_ms)))
+    }
+
+    fn unheard_inbound(&self, _: i64, limit: usize) -> Answer<'_, Vec<StoredInbound>> {
+        answer(self.check().map(|()| self.inbound.lock().unwrap().unheard(limit)))
+    }
+
+    fn inbound_heard(&self, ids: Vec<MessageId>) -> Answer<'static, ()> {
+        answer(self.check().map(|()| self.inbound.lock().unwrap().heard(&ids)))
+    }
+
+    fn inbound(
+        &self,
+        vs: VsId,
+        filter: InboundFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<StoredInbound>> {
+        answer(Ok(self.inbound.lock().unwrap().list(vs, filter, before, limit)))
+    }
+
+    fn inbound_message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredInbound>> {
+        answer(Ok(self.inbound.lock().unwrap().one(vs, id)))
     }
 
     fn cancel(&self, _: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {
@@ -310,6 +342,11 @@ impl Store for MemoryStore {
             if let Change::PutOptOutSettings { vs, settings, .. } = change {
                 directory.opt_out_settings.retain(|(of, _)| *of != vs);
                 directory.opt_out_settings.push((vs, settings));
+                continue;
+            }
+            if let Change::PutInboundRules { vs, rules, .. } = change {
+                directory.inbound_rules.retain(|(of, _)| *of != vs);
+                directory.inbound_rules.extend(rules.map(|rules| (vs, rules)));
                 continue;
             }
             passcodes::change(&mut directory, &change);

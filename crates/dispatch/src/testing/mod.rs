@@ -1,5 +1,6 @@
 //! What this room's tests share.
 
+mod inbound;
 mod memory;
 mod opt_outs;
 pub(crate) mod passcodes;

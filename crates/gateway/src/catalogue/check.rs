@@ -45,6 +45,7 @@ pub(super) fn check(file: &ProviderFile, fields: &[Field], stem: &str) -> Result
     }
     auth(file, check)?;
     receipt(file, check)?;
+    inbound(file)?;
     for row in &file.error {
         let (at, row) = (row.span().start, row.get_ref());
         if row.status.is_empty() && row.code.is_empty() && row.matches.is_none() {
@@ -347,6 +348,30 @@ fn receipt(file: &ProviderFile, check: Check<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn inbound(file: &ProviderFile) -> Result<(), Wrong> {
+    let Some(spanned) = &file.inbound else { return Ok(()) };
+    let (at, rule) = (spanned.span().start, spanned.get_ref());
+    if rule.setup.trim().is_empty() {
+        return Err((at, "say with `setup` how the provider gets the address".into()));
+    }
+    if rule.when.is_empty() {
+        return Err((at, "inbound.when says what tells a message of a phone from a receipt".into()));
+    }
+    if let Some(each) = &rule.each {
+        pointer(each)?;
+        if rule.places().any(|places| places.any_in_whole_body()) {
+            return Err((
+                at,
+                "with inbound.each, what is read is in the JSON of each entry, not in the body".into(),
+            ));
+        }
+    }
+    if rule.answer.as_ref().is_some_and(|answer| !(200..=599).contains(&answer.status)) {
+        return Err((at, "inbound.answer.status is an HTTP status".into()));
+    }
+    Ok(())
+}
+
 pub(super) fn pointer(each: &toml::Spanned<String>) -> Result<(), Wrong> {
     if each.get_ref().starts_with('/') {
         return Ok(());
@@ -374,6 +399,7 @@ fn features(file: &ProviderFile, used: &[Name]) -> Result<(), Wrong> {
             "uses {validity_s} or one of its kin",
         ),
         (Feature::Receipts, "receipts", file.receipt.is_some(), "has [receipt]"),
+        (Feature::Inbound, "inbound", file.inbound.is_some(), "has [inbound]"),
         (Feature::Balance, "balance", file.balance.is_some(), "has [balance]"),
     ];
     for (feature, name, does, how) in table {

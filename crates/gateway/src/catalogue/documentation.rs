@@ -62,6 +62,9 @@ fn one(facts: &Facts<'_>, provider: &Provider, page: &mut String) {
             let _ = writeln!(page, "\nReceipts: {setup}");
         }
     }
+    if let Some(setup) = &provider.inbound {
+        let _ = writeln!(page, "\nMessages of phones: {setup}");
+    }
     if let Some(most) = facts.at_once {
         let _ = writeln!(page, "\nUp to {most} alerts and texts that wait anyway share one request.");
     }

@@ -27,6 +27,8 @@ pub(crate) struct CatalogueExchange {
     pub(super) settings: Settings,
     /// Where the provider reports, if it shall.
     pub(super) callback_url: Option<String>,
+    /// Where the provider calls, whether it reports or not: phones' messages come there, too.
+    address_for_calls: Option<String>,
     /// Another place for all requests: scheme, host and port.
     pub(super) api_address: Option<Url>,
 }
@@ -41,8 +43,9 @@ impl CatalogueExchange {
     ) -> Result<Self, Problem> {
         let address = settings.text("api_address").trim();
         let api_address = if address.is_empty() { None } else { Some(read_address(address)?) };
+        let address_for_calls = callback_url.clone();
         let callback_url = callback_url.filter(|_| settings.flag("receipts"));
-        Ok(Self { file, fields, settings: settings.clone(), callback_url, api_address })
+        Ok(Self { file, fields, settings: settings.clone(), callback_url, address_for_calls, api_address })
     }
 
     /// What is known without a message.
@@ -107,7 +110,7 @@ impl CatalogueExchange {
         certificate: Option<&[u8]>,
         moment: &Moment,
     ) -> Result<Received, CallbackError> {
-        let address = self.callback_url.as_deref().unwrap_or_default();
+        let address = self.address_for_calls.as_deref().unwrap_or_default();
         receipts::receive(&self.file, &self.account(moment), address, callback, certificate)
     }
 

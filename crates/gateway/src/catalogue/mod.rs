@@ -13,6 +13,7 @@ mod envelope;
 mod exchange;
 mod extract;
 mod file;
+mod inbound;
 mod list;
 mod moment;
 mod node;

@@ -177,6 +177,7 @@ fn provider(file: &ProviderFile) -> Provider {
         experimental: file.experimental.clone(),
         note: file.note.clone(),
         receipts,
+        inbound: file.inbound.as_ref().map(|rule| rule.get_ref().setup.clone()),
         at_once: file.batch.as_ref().map(|rule| rule.get_ref().most),
         sources: file.source.iter().map(|source| source.get_ref().clone()).collect(),
     }

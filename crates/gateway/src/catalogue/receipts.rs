@@ -1,11 +1,11 @@
-//! What a provider's call means: whether it is the provider's, and what it says of which message.
+//! What a provider's call means: whether it is the provider's, and what it says of which message, or brings from which phone.
 
 use super::digest::{self, Algorithm};
 use super::extract::{Document, Places};
-use super::file::{ProviderFile, ReceiptRule, ReceiptSignature, Scheme, States};
+use super::file::{InboundRule, ProviderFile, ReceiptRule, ReceiptSignature, Reply, Scheme, States};
 use super::node::{Scalar, Values};
 use super::template::{Name, Word};
-use super::{answer, body, envelope};
+use super::{answer, body, envelope, inbound};
 use crate::{Callback, CallbackError, CallbackReply, Receipt, Received, canonical_id};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
@@ -32,35 +32,49 @@ pub(super) fn receive(
     callback: &Callback<'_>,
     certificate: Option<&[u8]>,
 ) -> Result<Received, CallbackError> {
-    let rule = file.receipt.as_ref().ok_or(CallbackError::NotTaken)?.get_ref();
-    let message = match &rule.envelope {
+    let rule = file.receipt.as_ref().map(toml::Spanned::get_ref);
+    let inbound_rule = file.inbound.as_ref().map(toml::Spanned::get_ref);
+    if rule.is_none() && inbound_rule.is_none() {
+        return Err(CallbackError::NotTaken);
+    }
+    let usual = Reply::default();
+    let receipt_reply = || reply(rule.map_or(&usual, |rule| &rule.answer));
+    let message = match rule.and_then(|rule| rule.envelope.as_ref()) {
         None => None,
         Some(envelope) => match envelope::open(envelope, settings, callback, certificate)? {
             Some(message) => Some(message),
             // It is about the envelopes themselves.
-            None => return Ok(Received { receipts: Vec::new(), reply: reply(rule) }),
+            None => return Ok(received(Vec::new(), receipt_reply())),
         },
     };
     let body = message.as_ref().map_or(callback.body, String::as_bytes);
     let callback = &Callback { body, ..*callback };
     let document = Document::of_call(callback.headers, callback.body, callback.query);
     let values = CallValues { settings, address, callback, document: &document };
-    if let Some(signature) = &rule.signature {
+    if let Some(signature) = rule.and_then(|rule| rule.signature.as_ref()) {
         check_signature(signature, &values)?;
     }
-    for handshake in &rule.handshake {
+    for handshake in rule.iter().flat_map(|rule| &rule.handshake) {
         if handshake.when.iter().all(|check| check.holds(&document, None)) {
             let tree = handshake.json.resolve(&values).ok_or(CallbackError::Malformed)?;
             let mut text = String::new();
             body::json(&tree, &mut text);
             let reply = CallbackReply { status: 200, media_type: "application/json".into(), body: text };
-            return Ok(Received { receipts: Vec::new(), reply });
+            return Ok(received(Vec::new(), reply));
         }
     }
-    let items: Vec<Option<&Value>> = match &rule.each {
-        None => vec![None],
-        Some(each) => document.items(each.get_ref(), MOST_RECEIPTS).into_iter().map(Some).collect(),
-    };
+    // A call brings one or the other, and most providers have one address for both.
+    if let Some(from_phones) = inbound_rule {
+        let items = inbound::items(from_phones, &document);
+        if !items.is_empty() {
+            let inbound = inbound::read(from_phones, &document, &items)?;
+            let answer = from_phones.answer.as_ref().map_or_else(receipt_reply, reply);
+            let receipts = rule.map(|rule| beside(rule, from_phones, &document)).unwrap_or_default();
+            return Ok(Received { receipts, inbound, reply: answer });
+        }
+    }
+    let Some(rule) = rule else { return Ok(received(Vec::new(), receipt_reply())) };
+    let items = items(rule, &document);
     if items.is_empty() {
         return Err(CallbackError::Malformed);
     }
@@ -73,16 +87,36 @@ pub(super) fn receive(
     if receipts.is_empty() && !meant.is_empty() {
         return Err(CallbackError::Malformed);
     }
-    Ok(Received { receipts, reply: reply(rule) })
+    Ok(received(receipts, reply(&rule.answer)))
+}
+
+fn items<'a>(rule: &ReceiptRule, document: &'a Document<'_>) -> Vec<Option<&'a Value>> {
+    match &rule.each {
+        None => vec![None],
+        Some(each) => document.items(each.get_ref(), MOST_RECEIPTS).into_iter().map(Some).collect(),
+    }
+}
+
+/// The receipts that stand in one list with messages of phones.
+fn beside(rule: &ReceiptRule, from_phones: &InboundRule, document: &Document<'_>) -> Vec<Receipt> {
+    if rule.each.is_none() || from_phones.each.is_none() {
+        return Vec::new();
+    }
+    let is_receipt = |item: &Option<&Value>| {
+        !inbound::is_one(from_phones, document, *item)
+            && rule.when.iter().all(|check| check.holds(document, *item))
+    };
+    let items = items(rule, document).into_iter().filter(is_receipt);
+    items.flat_map(|item| receipts(rule, document, item)).take(MOST_RECEIPTS).collect()
+}
+
+fn received(receipts: Vec<Receipt>, reply: CallbackReply) -> Received {
+    Received { receipts, inbound: Vec::new(), reply }
 }
 
 /// What the provider wants to hear.
-fn reply(rule: &ReceiptRule) -> CallbackReply {
-    CallbackReply {
-        status: rule.answer.status,
-        media_type: rule.answer.media_type.clone(),
-        body: rule.answer.body.clone(),
-    }
+fn reply(answer: &Reply) -> CallbackReply {
+    CallbackReply { status: answer.status, media_type: answer.media_type.clone(), body: answer.body.clone() }
 }
 
 /// The receipts of one item: one, or where its values are lists, one for each entry.

@@ -5,7 +5,7 @@ use super::Fault;
 use super::dialogue::{Answer, Dialogue};
 use super::line::Line;
 use super::reply::{Event, hexadecimal, octets};
-use crate::Inbound;
+use crate::{Inbound, InboundPart};
 use std::time::Instant;
 use textgate_sms::tpdu::{Tpdu, split_service_centre};
 
@@ -111,13 +111,19 @@ impl Line<'_> {
                 self.work.receipts(vec![receipt]).await
             }
             Some(Tpdu::Deliver(deliver)) => {
-                let part = deliver.user_data.part();
+                let part = deliver.user_data.part().map(|part| InboundPart {
+                    reference: part.reference,
+                    total: part.total,
+                    number: part.number,
+                    units: Some((deliver.encoding(), deliver.user_data.units.clone())),
+                });
                 let plus = if deliver.from.ton == 1 { "+" } else { "" };
                 let inbound = Inbound {
                     from: format!("{plus}{}", deliver.from.text),
                     to: self.ready.own_number.clone(),
                     text: deliver.text(),
-                    part: part.map(|part| (part.reference, part.total, part.number)),
+                    part,
+                    id: None,
                 };
                 self.work.inbound(inbound).await
             }
@@ -130,6 +136,7 @@ impl Line<'_> {
                         to: self.ready.own_number.clone(),
                         text,
                         part: None,
+                        id: None,
                     })
                     .await
             }

@@ -39,7 +39,14 @@ impl Plugin for ModemPlugin {
     }
 
     fn features(&self) -> &[Feature] {
-        &[Feature::Flash, Feature::Overwrite, Feature::Receipts, Feature::Unicode, Feature::Validity]
+        &[
+            Feature::Flash,
+            Feature::Overwrite,
+            Feature::Receipts,
+            Feature::Inbound,
+            Feature::Unicode,
+            Feature::Validity,
+        ]
     }
 
     fn check(&self, settings: &Settings) -> Vec<Problem> {

@@ -42,7 +42,7 @@ fn pdu(header: Header, body: &[u8]) {
         let inbound = inbound::inbound(&deliver);
         assert!(inbound.text.chars().count() <= deliver.message.len().max(1) * 8 / 7 + 1);
         assert!(inbound.from.chars().count() <= 64 && inbound.to.chars().count() <= 64);
-        assert!(inbound.part.is_none_or(|(_, total, number)| (1..=total).contains(&number)));
+        assert!(inbound.part.is_none_or(|part| (1..=part.total).contains(&part.number)));
         return;
     }
     let bases =

@@ -5,7 +5,7 @@ use super::pdu::decode::{Deliver, Header};
 use super::pdu::{command, encode, esm_class, tag};
 use super::settings::Account;
 use super::{receipt, status};
-use crate::{Inbound, NotKept, Receipt, Work};
+use crate::{Inbound, InboundPart, NotKept, Receipt, Work};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use smallvec::{SmallVec, smallvec};
@@ -173,6 +173,12 @@ pub(super) fn inbound(deliver: &Deliver<'_>) -> Inbound {
         from: address(deliver.source),
         to: address(deliver.destination),
         text: decode(units, encoding),
-        part,
+        part: part.map(|(reference, total, number)| InboundPart {
+            reference,
+            total,
+            number,
+            units: Some((encoding, units.to_vec())),
+        }),
+        id: None,
     }
 }

@@ -47,6 +47,7 @@ impl Plugin for SmppPlugin {
             Feature::Flash,
             Feature::Overwrite,
             Feature::Receipts,
+            Feature::Inbound,
             Feature::Unicode,
             Feature::Validity,
             Feature::Sender,

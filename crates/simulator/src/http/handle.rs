@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::{CancellationToken, DropGuard};
+
 use super::options::{HttpBehaviour, HttpOptions};
 use super::request::{HttpCounters, HttpRequest};
 use super::service::{Records, Shared};
-use crate::handset::{Handset, HandsetEvents};
+use crate::handset::{Handset, HandsetEvents, Via, Written};
 use crate::server::Server;
 use crate::sync::lock;
 use crate::wait::TimedOut;
@@ -18,6 +20,7 @@ use crate::wait::TimedOut;
 /// waits for that.
 pub struct HttpProvider {
     server: Server<Shared>,
+    _guard: DropGuard,
 }
 
 impl fmt::Debug for HttpProvider {
@@ -34,7 +37,17 @@ impl HttpProvider {
     pub async fn start(options: HttpOptions) -> io::Result<Self> {
         let acceptor = options.tls.as_ref().map(|identity| identity.acceptor()).transpose()?;
         let listen = options.listen;
-        Ok(Self { server: Server::start(Shared::new(options, acceptor), listen)? })
+        let mut carrier = options.handset.carry(Via::Http);
+        let server = Server::start(Shared::new(options, acceptor), listen)?;
+        let stop = CancellationToken::new();
+        let (shared, stopped) = (Arc::clone(&server.shared), stop.clone());
+        tokio::spawn(stopped.run_until_cancelled_owned(async move {
+            while let Some(Written { number, to, text, .. }) = carrier.next().await {
+                // Where nobody listens the phone has no network.
+                let _ = shared.send_inbound(&number, &to, &text).await;
+            }
+        }));
+        Ok(Self { server, _guard: stop.drop_guard() })
     }
 
     /// Where it listens, or did before it was stopped.
@@ -135,6 +148,23 @@ impl HttpProvider {
             are_there(&counters).then_some(counters)
         };
         self.server.shared.changes.wait(within, look).await
+    }
+
+    /// Sends a text from a phone to where the behaviour says, in as many calls as it needs. Answers the status of each.
+    ///
+    /// # Errors
+    /// Nobody listens there, or what is answered is not HTTP.
+    pub async fn send_inbound(&self, from: &str, to: &str, text: &str) -> io::Result<Vec<u16>> {
+        self.server.shared.send_inbound(from, to, text).await
+    }
+
+    /// The same under an id, so that a call can be made again.
+    ///
+    /// # Errors
+    /// As [`send_inbound`](Self::send_inbound).
+    pub async fn send_inbound_as(&self, id: &str, from: &str, to: &str, text: &str) -> io::Result<Vec<u16>> {
+        let inbound = self.server.shared.behaviour.borrow().inbound.clone();
+        inbound.call(id, from, to, text).await
     }
 
     /// The phone that the messages are for.

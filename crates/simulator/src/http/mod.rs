@@ -3,6 +3,7 @@
 mod answer;
 mod garble;
 mod handle;
+mod inbound;
 mod options;
 mod parameters;
 mod request;
@@ -12,6 +13,7 @@ mod service;
 mod tests;
 
 pub use handle::HttpProvider;
+pub use inbound::HttpInbound;
 pub use options::{Decide, HttpAnswer, HttpBehaviour, HttpFault, HttpOptions};
 pub(crate) use parameters::decode;
 pub use request::{HttpCounters, HttpRequest};

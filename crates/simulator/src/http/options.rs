@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::inbound::HttpInbound;
 use super::request::HttpRequest;
 use crate::handset::Handset;
 use crate::tls::TlsIdentity;
@@ -89,6 +90,8 @@ pub struct HttpBehaviour {
     pub turns_away: bool,
     /// Each connection ends after its first answer.
     pub closes_after_answer: bool,
+    /// Where and how it calls with messages of phones.
+    pub inbound: HttpInbound,
 }
 
 impl fmt::Debug for HttpBehaviour {

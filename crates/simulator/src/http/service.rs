@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub(super) behaviour: watch::Sender<Arc<HttpBehaviour>>,
     pub(super) records: Mutex<Records>,
     pub(super) changes: Changes,
+    /// Messages of phones that it called with.
+    calls: AtomicU64,
 }
 
 #[derive(Default)]
@@ -98,8 +101,16 @@ impl Shared {
             behaviour: watch::Sender::new(Arc::new(options.behaviour.clone())),
             records: Mutex::default(),
             changes: Changes::new(),
+            calls: AtomicU64::new(0),
             options,
         }
+    }
+
+    /// Calls with a text of a phone, under an id of its own.
+    pub(super) async fn send_inbound(&self, from: &str, to: &str, text: &str) -> io::Result<Vec<u16>> {
+        let inbound = self.behaviour.borrow().inbound.clone();
+        let id = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        inbound.call(&format!("mo{id}"), from, to, text).await
     }
 
     fn count(&self, change: impl FnOnce(&mut HttpCounters)) {

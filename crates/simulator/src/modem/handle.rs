@@ -19,7 +19,7 @@ use super::port::{Pty, TcpPort, serve_pty};
 use super::record::{ModemMessage, ModemSubmit};
 use super::shared::Shared;
 use super::tpdu::{Deliver, TpAddress, timestamp};
-use crate::handset::{Handset, HandsetEvents};
+use crate::handset::{Handset, HandsetEvents, Via, Written};
 use crate::server::Server;
 use crate::sync::lock;
 use crate::text::segments;
@@ -67,6 +67,13 @@ impl Modem {
                 }
             }
         }
+        let mut carrier = shared.options.handset.carry(Via::Modem);
+        let (network, stopped) = (Arc::clone(&shared), stop.clone());
+        tasks.spawn(stopped.run_until_cancelled_owned(async move {
+            while let Some(Written { number, text, .. }) = carrier.next().await {
+                network.receive(&number, &text);
+            }
+        }));
         let _guard = stop.clone().drop_guard();
         Ok(Self { shared, servers, tasks, stop, _guard })
     }
@@ -176,21 +183,7 @@ impl Modem {
 
     /// Sends a text to the modem, in as many parts as it needs. It waits in the network until the modem takes it.
     pub fn receive(&self, from: &str, text: &str) {
-        let reference = lock(&self.shared.device).reference();
-        let (data_coding, parts) = segments(text, reference);
-        let is_long = parts.len() > 1;
-        for part in parts {
-            let (header, content) = part.split_at(if is_long { 6 } else { 0 });
-            let deliver = Deliver {
-                sender: TpAddress::of(from),
-                protocol_id: 0,
-                data_coding,
-                stamp: timestamp(SystemTime::now()),
-                header: header.to_vec(),
-                content: content.to_vec(),
-            };
-            self.shared.arrive(Duration::ZERO, Incoming::Message(deliver.tpdu()));
-        }
+        self.shared.receive(from, text);
     }
 
     /// Hands the modem an SMS-DELIVER as it is.
@@ -300,5 +293,26 @@ impl Modem {
     /// What the phone shows from now on.
     pub fn events(&self) -> HandsetEvents {
         self.shared.options.handset.events()
+    }
+}
+
+impl Shared {
+    /// A text for the modem, in as many parts as it needs.
+    fn receive(&self, from: &str, text: &str) {
+        let reference = lock(&self.device).reference();
+        let (data_coding, parts) = segments(text, reference);
+        let is_long = parts.len() > 1;
+        for part in parts {
+            let (header, content) = part.split_at(if is_long { 6 } else { 0 });
+            let deliver = Deliver {
+                sender: TpAddress::of(from),
+                protocol_id: 0,
+                data_coding,
+                stamp: timestamp(SystemTime::now()),
+                header: header.to_vec(),
+                content: content.to_vec(),
+            };
+            self.arrive(Duration::ZERO, Incoming::Message(deliver.tpdu()));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use crate::handset::{HandsetEvent, Via};
+use crate::handset::{HandsetEvent, Via, Written};
 use crate::text::Alphabet;
 
 /// Most phones; the one that got nothing for longest makes room.
@@ -29,6 +29,8 @@ pub(super) struct Shown {
     /// The replace type, and how many messages it has replaced.
     replaces: Option<u8>,
     pub(super) replaced: u32,
+    /// The phone's owner wrote it, to whom stands as the sender.
+    pub(super) is_own: bool,
 }
 
 /// One phone.
@@ -64,6 +66,7 @@ impl Book {
             alphabet: event.alphabet,
             replaces: event.replaces,
             replaced: 0,
+            is_own: false,
         };
         // One number, one phone: with a plus sign or without.
         let number = cut(event.number.trim_start_matches('+'), MOST_NAME);
@@ -77,6 +80,26 @@ impl Book {
         } else {
             phone.keep(shown);
         }
+    }
+
+    /// A phone's owner writes.
+    pub(super) fn wrote(&mut self, written: &Written, at: SystemTime) {
+        self.messages += 1;
+        let shown = Shown {
+            id: self.messages,
+            sender: cut(&written.to, MOST_NAME),
+            text: cut(&written.text, MOST_TEXT),
+            at,
+            via: written.via,
+            segments: 1,
+            alphabet: None,
+            replaces: None,
+            replaced: 0,
+            is_own: true,
+        };
+        let phone = self.phone_mut(cut(&written.number, MOST_NAME));
+        phone.latest = shown.id;
+        phone.keep(shown);
     }
 
     fn phone_mut(&mut self, number: String) -> &mut Phone {
@@ -113,6 +136,16 @@ impl Book {
 }
 
 impl Phone {
+    /// What came last from somebody: whom an answer goes to, and which way.
+    pub(super) fn partner(&self) -> Option<(&str, Via)> {
+        let came = self
+            .messages
+            .iter()
+            .chain(&self.flashes)
+            .filter(|shown| !shown.is_own && !shown.sender.is_empty());
+        came.max_by_key(|shown| shown.id).map(|shown| (shown.sender.as_str(), shown.via))
+    }
+
     /// Stores a message; one with a replace type takes the place of the last of that type from the same sender
     /// (3GPP TS 23.040 §9.2.3.9).
     fn keep(&mut self, mut shown: Shown) {
@@ -203,6 +236,18 @@ pub(super) mod tests {
         let seen = phone.flashes[1].id;
         book.dismiss(seen);
         assert_eq!(book.phone(None).unwrap().flashes[0].text, "one");
+    }
+
+    #[test]
+    fn what_the_owner_writes_stands_among_the_messages() {
+        let mut book = Book::default();
+        book.show(&event("1", "Acme", "hello"), UNIX_EPOCH);
+        let (to, via) = book.phone(Some("1")).unwrap().partner().unwrap();
+        let written = Written { number: "1".into(), to: to.into(), text: "yes".into(), via };
+        book.wrote(&written, UNIX_EPOCH);
+        let phone = book.phone(Some("1")).unwrap();
+        assert_eq!((texts(phone), phone.messages[0].is_own), (vec!["yes", "hello"], true));
+        assert_eq!(phone.partner(), Some(("Acme", Via::Smsc)));
     }
 
     #[test]

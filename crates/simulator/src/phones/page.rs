@@ -47,14 +47,26 @@ impl fmt::Display for Encoded<'_> {
 }
 
 /// The page with the phone of this number, or whichever got something last.
-pub(super) fn page(book: &Book, number: Option<&str>, now: SystemTime) -> String {
+/// `can_write` says whether what its owner writes is carried that way.
+pub(super) fn page(
+    book: &Book,
+    number: Option<&str>,
+    now: SystemTime,
+    can_write: &dyn Fn(Via) -> bool,
+) -> String {
     let mut out = String::with_capacity(16 * 1024);
     // Writing into a string cannot fail.
-    let _ = write_page(&mut out, book, number, now);
+    let _ = write_page(&mut out, book, number, now, can_write);
     out
 }
 
-fn write_page(out: &mut String, book: &Book, number: Option<&str>, now: SystemTime) -> fmt::Result {
+fn write_page(
+    out: &mut String,
+    book: &Book,
+    number: Option<&str>,
+    now: SystemTime,
+    can_write: &dyn Fn(Via) -> bool,
+) -> fmt::Result {
     let phone = book.phone(number);
     let shown = phone.map_or(number.unwrap_or_default(), |phone| &phone.number);
     let title = if shown.is_empty() { "Phones".to_owned() } else { format!("Phone {shown}") };
@@ -70,7 +82,7 @@ fn write_page(out: &mut String, book: &Book, number: Option<&str>, now: SystemTi
     out.push_str("<main id=\"phone\" class=\"phone\">\n<div class=\"screen\">\n");
     write_bar(out, now)?;
     match phone {
-        Some(phone) => write_phone(out, phone)?,
+        Some(phone) => write_phone(out, phone, can_write)?,
         None => write_empty(out, shown)?,
     }
     out.push_str(
@@ -124,10 +136,14 @@ fn write_bar(out: &mut String, now: SystemTime) -> fmt::Result {
     )
 }
 
-fn write_phone(out: &mut String, phone: &Phone) -> fmt::Result {
+fn write_phone(out: &mut String, phone: &Phone, can_write: &dyn Fn(Via) -> bool) -> fmt::Result {
     let latest = phone.flashes.last().filter(|flash| flash.id == phone.latest);
     let latest = latest.or_else(|| phone.messages.front().filter(|message| message.id == phone.latest));
-    let from = latest.map_or("", |latest| latest.sender.as_str());
+    // Of what its owner wrote nobody has to be told.
+    let from = latest.filter(|latest| !latest.is_own).map(|latest| match latest.sender.as_str() {
+        "" => "an unknown sender",
+        sender => sender,
+    });
     // What a flash message lies on is out of reach until it is dismissed.
     let inert = if phone.flashes.is_empty() { "" } else { " inert" };
     writeln!(
@@ -135,7 +151,7 @@ fn write_phone(out: &mut String, phone: &Phone) -> fmt::Result {
         "<div class=\"head\" id=\"head\" data-latest=\"{}\" data-from=\"{}\"{inert}>\
          <h2><span>Messages</span> <span class=\"number\">{}</span></h2></div>",
         phone.latest,
-        Escaped(if from.is_empty() { "an unknown sender" } else { from }),
+        Escaped(from.unwrap_or_default()),
         Escaped(&phone.number)
     )?;
     if phone.messages.is_empty() {
@@ -147,11 +163,17 @@ fn write_phone(out: &mut String, phone: &Phone) -> fmt::Result {
         )?;
         for message in &phone.messages {
             let new = if message.id == phone.latest { " new" } else { "" };
-            writeln!(out, "<li class=\"message{new}\" id=\"m{}\">", message.id)?;
+            let own = if message.is_own { " own" } else { "" };
+            writeln!(out, "<li class=\"message{new}{own}\" id=\"m{}\">", message.id)?;
             write_message(out, message)?;
             out.push_str("</li>\n");
         }
         out.push_str("</ol>\n");
+    }
+    if let Some((to, via)) = phone.partner()
+        && can_write(via)
+    {
+        write_form(out, phone, to, inert)?;
     }
     if let Some(flash) = phone.flashes.last() {
         write_flash(out, phone, flash)?;
@@ -159,7 +181,34 @@ fn write_phone(out: &mut String, phone: &Phone) -> fmt::Result {
     Ok(())
 }
 
+/// Where the phone's owner writes.
+fn write_form(out: &mut String, phone: &Phone, to: &str, inert: &str) -> fmt::Result {
+    writeln!(
+        out,
+        "<form class=\"write\" id=\"write\" method=\"post\" action=\"/write\"{inert}>\
+         <input type=\"hidden\" name=\"phone\" value=\"{}\">\
+         <label class=\"hidden\" for=\"text\">Write to {1}</label>\
+         <textarea id=\"text\" name=\"text\" rows=\"1\" maxlength=\"1000\" required placeholder=\"Write to {1}\"></textarea>\
+         <button id=\"send\">Send</button></form>",
+        Escaped(&phone.number),
+        Escaped(to)
+    )
+}
+
 fn write_message(out: &mut String, message: &Shown) -> fmt::Result {
+    if message.is_own {
+        write!(
+            out,
+            "<div class=\"card\">\n<p class=\"from\"><span class=\"sender\" dir=\"auto\">To {}</span> ",
+            Escaped(&message.sender)
+        )?;
+        write_time(out, message)?;
+        out.push_str("</p>\n");
+        write_text(out, &message.text)?;
+        write_small_print(out, message)?;
+        out.push_str("</div>\n");
+        return Ok(());
+    }
     let sender = if message.sender.is_empty() { "Unknown" } else { &message.sender };
     let initial: String = sender.chars().find(|c| c.is_alphabetic()).unwrap_or('#').to_uppercase().collect();
     // One of six colors, always the same for one sender.
@@ -316,6 +365,7 @@ mod tests {
     use super::super::book::tests::event;
     use super::*;
     use crate::handset::HandsetEvent;
+    use crate::handset::Written;
 
     #[test]
     fn passcodes_are_found_and_other_numbers_are_not() {
@@ -351,7 +401,9 @@ mod tests {
             let event = HandsetEvent { number: evil.into(), flash, ..event(evil, evil, evil) };
             book.show(&event, UNIX_EPOCH);
         }
-        let page = page(&book, Some(evil), UNIX_EPOCH);
+        let written = Written { number: evil.into(), to: evil.into(), text: evil.into(), via: Via::Smsc };
+        book.wrote(&written, UNIX_EPOCH);
+        let page = page(&book, Some(evil), UNIX_EPOCH, &|_| true);
         assert!(!page.contains("<script>alert") && !page.contains("('"), "{page}");
         assert!(!page.contains('\u{0}') && !page.contains('\u{8}'));
         assert!(page.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;"));
@@ -368,7 +420,7 @@ mod tests {
         };
         book.show(&replacing(), UNIX_EPOCH);
         book.show(&replacing(), UNIX_EPOCH);
-        let page = page(&book, None, UNIX_EPOCH);
+        let page = page(&book, None, UNIX_EPOCH, &|_| true);
         for part in [
             "<title>Phone 15550100100 · textgate</title>",
             "Acme",
@@ -384,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_phone_without_messages_says_what_to_do() {
-        assert!(page(&Book::default(), None, UNIX_EPOCH).contains("No message yet"));
-        assert!(page(&Book::default(), Some("1"), UNIX_EPOCH).contains("Phone 1"));
+        assert!(page(&Book::default(), None, UNIX_EPOCH, &|_| true).contains("No message yet"));
+        assert!(page(&Book::default(), Some("1"), UNIX_EPOCH, &|_| true).contains("Phone 1"));
     }
 }

@@ -22,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::body::PageBody;
 use super::book::Book;
 use super::page::page;
-use crate::handset::Handset;
+use crate::handset::{Handset, Written};
 use crate::http::decode;
 use crate::server::{Server, Serves};
 use crate::sync::lock;
@@ -32,7 +32,9 @@ use crate::wait::Changes;
 const MOST_CONNECTIONS: usize = 64;
 /// Octets of a request's head and of a form.
 const MOST_HEAD: usize = 16 * 1024;
-const MOST_FORM: usize = 1024;
+const MOST_FORM: usize = 16 * 1024;
+/// Characters that a phone's owner writes at once.
+const MOST_WRITTEN: usize = 1_000;
 /// How long a request's head may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -58,7 +60,13 @@ impl Phones {
     /// # Errors
     /// The address cannot be listened on.
     pub async fn start(listen: SocketAddr, handset: &Handset) -> io::Result<Self> {
-        let server = Server::start(Shared::default(), listen)?;
+        let shared = Shared {
+            book: Mutex::default(),
+            changes: Changes::default(),
+            connections: AtomicUsize::new(0),
+            handset: handset.clone(),
+        };
+        let server = Server::start(shared, listen)?;
         let stop = CancellationToken::new();
         let (shared, stopped, mut events) = (Arc::clone(&server.shared), stop.clone(), handset.events());
         tokio::spawn(stopped.run_until_cancelled_owned(async move {
@@ -86,11 +94,11 @@ impl Phones {
     }
 }
 
-#[derive(Default)]
 struct Shared {
     book: Mutex<Book>,
     changes: Changes,
     connections: AtomicUsize,
+    handset: Handset,
 }
 
 impl Serves for Shared {
@@ -129,7 +137,8 @@ impl Shared {
             (&Method::GET, "/") => {
                 let number =
                     query.iter().find(|(name, _)| name == "phone").map(|(_, number)| number.as_str());
-                let page = page(&lock(&self.book), number, SystemTime::now());
+                let can_write = |via| self.handset.can_write(via);
+                let page = page(&lock(&self.book), number, SystemTime::now(), &can_write);
                 whole(StatusCode::OK, "text/html; charset=utf-8", page)
             }
             (&Method::GET, "/events") => {
@@ -144,35 +153,78 @@ impl Shared {
                 include_str!("static/phones.js").to_owned(),
             ),
             (&Method::POST, "/dismiss") => self.dismiss(request).await,
+            (&Method::POST, "/write") => self.write(request).await,
             _ => text(StatusCode::NOT_FOUND, "there is no such page"),
         }
     }
 
     /// Takes a flash message away, as a form asked.
     async fn dismiss(&self, request: Request<Incoming>) -> Response<PageBody> {
-        if !is_own_origin(&request) {
-            return text(StatusCode::FORBIDDEN, "this form is of another page");
-        }
-        let Ok(form) = Limited::new(request.into_body(), MOST_FORM).collect().await else {
-            return text(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long or was not sent whole");
+        let form = match form(request).await {
+            Ok(form) => form,
+            Err(refused) => return refused,
         };
-        let form = decode(&form.to_bytes());
-        let value =
-            |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-        if let Some(id) = value("id").and_then(|id| id.parse().ok()) {
+        if let Some(id) = value(&form, "id").and_then(|id| id.parse().ok()) {
             lock(&self.book).dismiss(id);
             self.changes.announce();
         }
-        let mut response = text(StatusCode::SEE_OTHER, "");
-        // Back to the phone whose message it was: a number as it stands in the book, or none.
-        let is_plain = |number: &&str| number.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let place =
-            value("phone").filter(is_plain).map_or("/".to_owned(), |number| format!("/?phone={number}"));
-        if let Ok(place) = HeaderValue::from_str(&place) {
-            response.headers_mut().insert(header::LOCATION, place);
-        }
-        response
+        back_to_the_phone(&form)
     }
+
+    /// Sends what the phone's owner wrote to whom its last message came from, the same way.
+    async fn write(&self, request: Request<Incoming>) -> Response<PageBody> {
+        let form = match form(request).await {
+            Ok(form) => form,
+            Err(refused) => return refused,
+        };
+        let (number, said) = (value(&form, "phone"), value(&form, "text").unwrap_or_default());
+        let partner = number.and_then(|number| {
+            let book = lock(&self.book);
+            let (to, via) = book.phone(Some(number))?.partner()?;
+            Some((to.to_owned(), via))
+        });
+        let (Some(number), Some((to, via))) = (number, partner) else {
+            return text(StatusCode::NOT_FOUND, "there is nobody that this phone could answer");
+        };
+        if said.trim().is_empty() || said.chars().count() > MOST_WRITTEN {
+            return text(StatusCode::BAD_REQUEST, "write a text of 1 to 1,000 characters");
+        }
+        // Browsers end lines as forms do.
+        let written = Written { number: number.to_owned(), to, text: said.replace("\r\n", "\n"), via };
+        if !self.handset.write(written.clone()) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "nothing that is written goes this way");
+        }
+        lock(&self.book).wrote(&written, SystemTime::now());
+        self.changes.announce();
+        back_to_the_phone(&form)
+    }
+}
+
+/// The pairs of a form, which has to come from a page of this server.
+async fn form(request: Request<Incoming>) -> Result<Vec<(String, String)>, Response<PageBody>> {
+    if !is_own_origin(&request) {
+        return Err(text(StatusCode::FORBIDDEN, "this form is of another page"));
+    }
+    match Limited::new(request.into_body(), MOST_FORM).collect().await {
+        Ok(form) => Ok(decode(&form.to_bytes())),
+        Err(_) => Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long or was not sent whole")),
+    }
+}
+
+fn value<'a>(form: &'a [(String, String)], wanted: &str) -> Option<&'a str> {
+    form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+}
+
+/// Back to the phone whose form it was: a number as it stands in the book, or none.
+fn back_to_the_phone(form: &[(String, String)]) -> Response<PageBody> {
+    let mut response = text(StatusCode::SEE_OTHER, "");
+    let is_plain = |number: &&str| number.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let place =
+        value(form, "phone").filter(is_plain).map_or("/".to_owned(), |number| format!("/?phone={number}"));
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
 }
 
 /// Whether the request is for this server by an address or as localhost: a page elsewhere whose name was made to lead here

@@ -85,6 +85,30 @@ async fn a_flash_message_lies_on_top_until_it_is_dismissed() {
 }
 
 #[tokio::test]
+async fn what_is_written_on_the_page_goes_to_whoever_wrote_last() {
+    let (phones, handset) = start().await;
+    let mut watch = Watch::start(&phones).await;
+    handset.show(event("15550100100", "Acme", "hello"));
+    watch.next().await;
+    assert!(!get(&phones, "/").await.contains("Write to"), "nobody carries it");
+    let mut carrier = handset.carry(crate::Via::Smsc);
+    assert!(get(&phones, "/").await.contains("Write to Acme"));
+    let own = "Host: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n";
+    let form = "phone=15550100100&text=STOP+it%0D%0Anow";
+    let other = "Host: 127.0.0.1\r\nOrigin: http://evil.example\r\n";
+    assert!(ask(&phones, "POST /write", other, form).await.starts_with("HTTP/1.1 403"));
+    assert!(ask(&phones, "POST /write", own, "phone=1&text=x").await.starts_with("HTTP/1.1 404"));
+    assert!(ask(&phones, "POST /write", own, "phone=15550100100&text=+").await.starts_with("HTTP/1.1 400"));
+    assert!(ask(&phones, "POST /write", own, form).await.starts_with("HTTP/1.1 303"));
+    let written = carrier.next().await.unwrap();
+    assert_eq!(
+        (written.number.as_str(), written.to.as_str(), written.text.as_str()),
+        ("15550100100", "Acme", "STOP it\nnow")
+    );
+    assert!(get(&phones, "/").await.contains("To Acme"));
+}
+
+#[tokio::test]
 async fn every_answer_has_the_policy_and_other_names_and_paths_are_refused() {
     let (phones, _handset) = start().await;
     for path in ["/", "/phones.css", "/phones.js", "/nothing"] {
@@ -96,7 +120,7 @@ async fn every_answer_has_the_policy_and_other_names_and_paths_are_refused() {
         assert_eq!(answer.starts_with("HTTP/1.1 404"), path == "/nothing");
     }
     assert!(ask(&phones, "GET /", "Host: evil.example\r\n", "").await.starts_with("HTTP/1.1 421"));
-    let long = "x".repeat(5_000);
+    let long = "x".repeat(20_000);
     assert!(ask(&phones, "POST /dismiss", "Host: [::1]:80\r\n", &long).await.starts_with("HTTP/1.1 413"));
     phones.shutdown().await;
 }

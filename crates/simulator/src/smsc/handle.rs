@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::behaviour::Behaviour;
 use super::counters::SmscCounters;
@@ -16,7 +17,7 @@ use super::outbox::Delivery;
 use super::record::{DeliveryAnswer, Message, SubmitRecord};
 use super::shared::Shared;
 use super::submit::AddressField;
-use crate::handset::{Handset, HandsetEvents};
+use crate::handset::{Handset, HandsetEvents, Via, Written};
 use crate::server::Server;
 use crate::sync::lock;
 use crate::text::segments;
@@ -25,6 +26,7 @@ use crate::wait::TimedOut;
 /// An SMSC on its own address. Dropped, it ends abruptly with all its connections; [`shutdown`](Self::shutdown) also waits for that.
 pub struct Smsc {
     server: Server<Shared>,
+    _guard: DropGuard,
 }
 
 /// No session that can be delivered to is bound.
@@ -53,7 +55,17 @@ impl Smsc {
     pub async fn start(options: SmscOptions) -> io::Result<Self> {
         let acceptor = options.tls.as_ref().map(|identity| identity.acceptor()).transpose()?;
         let listen = options.listen;
-        Ok(Self { server: Server::start(Shared::new(options, acceptor), listen)? })
+        let mut carrier = options.handset.carry(Via::Smsc);
+        let server = Server::start(Shared::new(options, acceptor), listen)?;
+        let stop = CancellationToken::new();
+        let (shared, stopped) = (Arc::clone(&server.shared), stop.clone());
+        tokio::spawn(stopped.run_until_cancelled_owned(async move {
+            while let Some(Written { number, to, text, .. }) = carrier.next().await {
+                // Without a receiver the phone has no network.
+                let _ = shared.send_inbound(&number, &to, &text);
+            }
+        }));
+        Ok(Self { server, _guard: stop.drop_guard() })
     }
 
     /// Where it listens, or did before it was stopped.
@@ -230,30 +242,89 @@ impl Smsc {
     /// # Errors
     /// Nobody is bound who could get it.
     pub fn send_inbound(&self, from: &str, to: &str, text: &str) -> Result<(), NoReceiver> {
-        let system_id = lock(&self.server.shared.connections)
+        self.server.shared.send_inbound(from, to, text)
+    }
+
+    /// As [`send_inbound`](Self::send_inbound), for one system_id; kept until it is bound.
+    pub fn send_inbound_to(&self, system_id: &str, from: &str, to: &str, text: &str) {
+        let reference = self.server.shared.next_reference();
+        let (data_coding, parts) = segments(text, reference);
+        self.server.shared.send_parts(system_id, from, to, (data_coding, &parts), parts.len() > 1);
+    }
+
+    /// Sends parts of a text as they are, each with its header, to the session that was bound last: in another order, twice, or not
+    /// all of them, as networks do. [`inbound_parts`](Self::inbound_parts) makes them.
+    ///
+    /// # Errors
+    /// Nobody is bound who could get it.
+    pub fn send_inbound_parts(
+        &self,
+        from: &str,
+        to: &str,
+        coded: (u8, &[Vec<u8>]),
+    ) -> Result<(), NoReceiver> {
+        let system_id = self.server.shared.receiver().ok_or(NoReceiver)?;
+        self.server.shared.send_parts(&system_id, from, to, coded, true);
+        Ok(())
+    }
+
+    /// The data_coding and the parts of a text under this reference.
+    pub fn inbound_parts(text: &str, reference: u8) -> (u8, Vec<Vec<u8>>) {
+        segments(text, reference)
+    }
+
+    // === the phone ===
+
+    /// The phone that the messages are for.
+    pub fn handset(&self) -> Handset {
+        self.server.shared.options.handset.clone()
+    }
+
+    /// What the phone shows from now on.
+    pub fn events(&self) -> HandsetEvents {
+        self.server.shared.options.handset.events()
+    }
+}
+
+impl Shared {
+    fn next_reference(&self) -> u8 {
+        u8::try_from(self.next_order() % 256).unwrap_or_default()
+    }
+
+    /// The system_id of the session that was bound last and can be delivered to.
+    fn receiver(&self) -> Option<String> {
+        lock(&self.connections)
             .iter()
             .filter_map(|(number, connected)| Some((number, connected.bound.as_ref()?)))
             .filter(|(_, (_, mode))| *mode != BindMode::Transmitter)
             .max_by_key(|(number, _)| **number)
             .map(|(_, (system_id, _))| system_id.clone())
-            .ok_or(NoReceiver)?;
-        self.send_inbound_to(&system_id, from, to, text);
+    }
+
+    fn send_inbound(&self, from: &str, to: &str, text: &str) -> Result<(), NoReceiver> {
+        let system_id = self.receiver().ok_or(NoReceiver)?;
+        let (data_coding, parts) = segments(text, self.next_reference());
+        self.send_parts(&system_id, from, to, (data_coding, &parts), parts.len() > 1);
         Ok(())
     }
 
-    /// As [`send_inbound`](Self::send_inbound), for one system_id; kept until it is bound.
-    pub fn send_inbound_to(&self, system_id: &str, from: &str, to: &str, text: &str) {
-        let reference = u8::try_from(self.server.shared.next_order() % 256).unwrap_or_default();
-        let (data_coding, parts) = segments(text, reference);
+    fn send_parts(
+        &self,
+        system_id: &str,
+        from: &str,
+        to: &str,
+        (data_coding, parts): (u8, &[Vec<u8>]),
+        has_headers: bool,
+    ) {
         // UDHI where there is a header (SMPP 3.4 §5.2.12).
-        let esm_class = if parts.len() > 1 { 0x40 } else { 0 };
+        let esm_class = if has_headers { 0x40 } else { 0 };
         let address = |number: &str| cut(number).to_vec();
         let (from, to) = (address(from), address(to));
         let deliveries: Vec<Delivery> = parts
             .iter()
             .map(|part| Delivery {
                 due: Instant::now(),
-                order: self.server.shared.next_order(),
+                order: self.next_order(),
                 pdu: DeliverSm {
                     service_type: b"",
                     source: AddressField { ton: 1, npi: 1, octets: &from },
@@ -269,19 +340,7 @@ impl Smsc {
                 tries: 0,
             })
             .collect();
-        self.server.shared.outbox(system_id).put(deliveries);
-    }
-
-    // === the phone ===
-
-    /// The phone that the messages are for.
-    pub fn handset(&self) -> Handset {
-        self.server.shared.options.handset.clone()
-    }
-
-    /// What the phone shows from now on.
-    pub fn events(&self) -> HandsetEvents {
-        self.server.shared.options.handset.events()
+        self.outbox(system_id).put(deliveries);
     }
 }
 

@@ -1,6 +1,7 @@
 //! SMS-DELIVER: a message that the service centre brings (TS 23.040 §9.2.2.1).
 
 use super::{Address, Octets, Timestamp, TpduError, UDHI, UserData, mti};
+use crate::Encoding;
 
 /// TP-MMS (§9.2.3.2) is 0 where more messages wait.
 const NO_MORE_MESSAGES: u8 = 0x04;
@@ -69,5 +70,10 @@ impl Deliver {
     /// The text.
     pub fn text(&self) -> String {
         self.user_data.text(self.data_coding)
+    }
+
+    /// What its units are read in: what no alphabet is known for as Latin-1, rather than lost.
+    pub fn encoding(&self) -> Encoding {
+        self.user_data.encoding(self.data_coding)
     }
 }

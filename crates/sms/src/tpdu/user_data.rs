@@ -71,11 +71,16 @@ impl UserData {
 
     /// The text, or what can be read of it: what no alphabet is known for is shown as Latin-1 rather than lost.
     pub fn text(&self, data_coding: u8) -> String {
+        decode(&self.units, self.encoding(data_coding))
+    }
+
+    /// What the units are read in.
+    pub(super) fn encoding(&self, data_coding: u8) -> Encoding {
         match encoding_of_tp_dcs(data_coding) {
-            Some(Encoding::Gsm7(_)) => decode(&self.units, Encoding::Gsm7(self.parsed_header().shifts)),
-            Some(encoding) => decode(&self.units, encoding),
-            None if is_septets(data_coding) => decode(&self.units, Encoding::GSM7),
-            None => decode(&self.units, Encoding::Latin1),
+            Some(Encoding::Gsm7(_)) => Encoding::Gsm7(self.parsed_header().shifts),
+            Some(encoding) => encoding,
+            None if is_septets(data_coding) => Encoding::GSM7,
+            None => Encoding::Latin1,
         }
     }
 }

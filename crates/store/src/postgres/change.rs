@@ -7,7 +7,7 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::entries::number;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard, opt_out, otp, webhooks};
+use super::{alerts, audit, guard, inbound, opt_out, otp, webhooks};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -132,6 +132,11 @@ async fn make(conn: &Conn, changes: &Changes, change: &Change) -> Result<Made, F
             opt_out::put_settings(conn, *vs, settings).await?;
             Made::new(*vs, (changes::opt_out_settings_were_put(&name), difference.clone()))
         }
+        Change::PutInboundRules { vs, rules, difference } => {
+            let (_, name) = virtual_server(conn, *vs).await?;
+            inbound::put_rules(conn, *vs, rules.as_ref()).await?;
+            Made::new(*vs, (changes::inbound_rules_were_put(&name, rules.is_some()), difference.clone()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(conn, changes, *vs, *allocation, note).await?)
         }
@@ -221,6 +226,7 @@ async fn remove(conn: &Conn, id: VsId) -> Result<(String, Difference), Failure> 
         "DELETE FROM opt_out WHERE vs = $1",
         "DELETE FROM consent WHERE vs = $1",
         "DELETE FROM webhook WHERE vs = $1",
+        "DELETE FROM inbound_rules WHERE vs = $1",
         "DELETE FROM virtual_server WHERE id = $1",
     ] {
         conn.run(sql, &[&number]).await?;

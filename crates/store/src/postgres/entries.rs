@@ -27,6 +27,7 @@ const OTP_SETTINGS: &str = "SELECT vs, settings FROM otp_settings ORDER BY vs";
 const OTP_TEMPLATES: &str = "SELECT vs, purpose, locale, text FROM otp_template
     ORDER BY vs, purpose COLLATE \"C\", locale COLLATE \"C\"";
 const GUARD_RULES: &str = "SELECT vs, rules FROM guard_rules ORDER BY vs";
+const INBOUND_RULES: &str = "SELECT vs, rules FROM inbound_rules ORDER BY vs";
 
 /// A number that no part of a directory is ever higher than.
 pub(super) fn small(row: &Row, at: usize) -> Result<u32, Error> {
@@ -54,6 +55,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         alerts::ENTRIES,
         opt_out::SETTINGS,
         webhooks::ALL,
+        INBOUND_RULES,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -136,6 +138,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.webhooks.push(webhooks::read(&row)?);
+    }
+    for row in next() {
+        directory.inbound_rules.push(json_of(&row)?);
     }
     Ok(directory)
 }

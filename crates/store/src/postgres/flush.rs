@@ -20,8 +20,6 @@ const RECEIPT_IDS: &str = "INSERT INTO receipt_id (period, gateway, id, message,
 const OLD_KEYS: &str = "DELETE FROM idempotency WHERE key = ANY($1::bytea[])";
 const KEYS: &str = "INSERT INTO idempotency (period, key, request, message)
     SELECT * FROM unnest($1::int8[], $2::bytea[], $3::bytea[], $4::int8[])";
-const INBOUND: &str =
-    "INSERT INTO inbound (gateway, at_ms, sealed) SELECT * FROM unnest($1::int8[], $2::int8[], $3::bytea[])";
 const EARLY_DONE: &str = "WITH gone AS (DELETE FROM early_candidate WHERE receipt = ANY($1::int8[]))
     DELETE FROM early_receipt WHERE id = ANY($1::int8[])";
 /// The candidates of a receipt stand in one array, with the receipt's place among those of this statement.
@@ -102,12 +100,6 @@ pub(super) async fn steps<'a>(conn: &'a Conn, unit: &'a mut Unit, node: i16) -> 
     keys(conn, unit, &mut steps).await?;
     early(conn, unit, &mut steps).await?;
     passcodes::steps(conn, &unit.passcodes, &mut steps).await?;
-    if !unit.inbound.is_empty() {
-        let gateways: Vec<i64> = unit.inbound.iter().map(|inbound| i64::from(inbound.gateway.0)).collect();
-        let times: Vec<i64> = unit.inbound.iter().map(|inbound| inbound.at_ms).collect();
-        let sealed: Vec<&[u8]> = unit.inbound.iter().map(|inbound| inbound.sealed.as_slice()).collect();
-        steps.push(conn.step(conn.statement(INBOUND).await?, values![gateways, times, sealed]));
-    }
     let spent = unit.spent.iter().filter(|(_, spent)| **spent != 0);
     let (payers, spent): (Vec<i64>, Vec<i64>) = spent.map(|(vs, spent)| (i64::from(vs.0), *spent)).unzip();
     if !payers.is_empty() {

@@ -3,8 +3,8 @@
 use super::command::{Speak, Way};
 use super::lease::Lease;
 use super::{
-    PostgresStore, accept, adopt, alerts, audit, change, entries, erasure, figures, guard, list, opt_out,
-    page, passcodes, peers, retention, sealed, sign_ins, webhooks,
+    PostgresStore, accept, adopt, alerts, audit, change, entries, erasure, figures, guard, inbound, list,
+    opt_out, page, passcodes, peers, retention, sealed, sign_ins, webhooks,
 };
 use crate::queue::Urgency;
 use crate::webhook::MOST_EVENTS;
@@ -63,14 +63,49 @@ impl Store for PostgresStore {
         self.keep(receipts, weight, way)
     }
 
-    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'static, Vec<bool>> {
         let weight = inbound.len();
-        let way = bulk!(|_, _| (), |unit, input: &Vec<InboundRecord>| {
-            unit.inbound.extend_from_slice(input);
-            unit.told_ms = input.last().map_or(unit.told_ms, |last| last.at_ms);
-            Ok(())
-        });
-        self.keep(inbound, weight, way)
+        if let Some(last) = inbound.last() {
+            self.told_ms.fetch_max(last.at_ms, Ordering::Relaxed);
+        }
+        let speak: Speak<_, _> = |conn, input: &Vec<_>| Box::pin(inbound::record(conn, input));
+        self.keep(inbound, weight, Way::Alone(speak))
+    }
+
+    fn record_inbound_part(&self, part: InboundPartRecord) -> Answer<'static, Vec<InboundParts>> {
+        self.told_ms.fetch_max(part.at_ms, Ordering::Relaxed);
+        let speak: Speak<_, _> = |conn, input| Box::pin(inbound::record_part(conn, input));
+        self.keep(part, 1, Way::Alone(speak))
+    }
+
+    fn ripe_inbound(&self, came_before_ms: i64, limit: usize) -> Answer<'_, RipeInbound> {
+        let speak: Speak<_, _> = |conn, input| Box::pin(inbound::ripe(conn, input));
+        self.write((came_before_ms, limit), Urgency::Lingers, 1, false, None, Way::Alone(speak))
+    }
+
+    fn unheard_inbound(&self, others_before_ms: i64, limit: usize) -> Answer<'_, Vec<StoredInbound>> {
+        let node = self.lease.hold().id;
+        self.read(move |conn| Box::pin(inbound::unheard(conn, node, others_before_ms, limit)))
+    }
+
+    fn inbound_heard(&self, ids: Vec<MessageId>) -> Answer<'static, ()> {
+        let weight = ids.len();
+        let speak: Speak<_, _> = |conn, input: &Vec<_>| Box::pin(inbound::heard(conn, input));
+        self.write(ids, Urgency::Lingers, weight, false, None, Way::Alone(speak))
+    }
+
+    fn inbound(
+        &self,
+        vs: VsId,
+        filter: InboundFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<StoredInbound>> {
+        self.read(move |conn| Box::pin(inbound::list(conn, vs, filter, before, limit)))
+    }
+
+    fn inbound_message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredInbound>> {
+        self.read(move |conn| Box::pin(inbound::one(conn, vs, id)))
     }
 
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {

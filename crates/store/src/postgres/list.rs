@@ -97,10 +97,11 @@ pub(super) async fn scheduled(
         .collect()
 }
 
-/// The newest id there is, of messages and alerts; 0 where there is none.
+/// The newest id there is, of messages, alerts and what phones sent; 0 where there is none.
 pub(super) async fn newest(conn: &Conn) -> Result<MessageId, Error> {
     let sql = "SELECT greatest((SELECT id FROM message ORDER BY id DESC LIMIT 1),
-                 (SELECT id FROM alert ORDER BY id DESC LIMIT 1))";
+                 (SELECT id FROM alert ORDER BY id DESC LIMIT 1), (SELECT id FROM inbound ORDER BY id DESC LIMIT 1),
+                 (SELECT id FROM inbound_part ORDER BY id DESC LIMIT 1))";
     let row = conn.row(sql, &[]).await?;
     let newest = row.map(|row| row.try_get::<_, Option<i64>>(0)).transpose()?.flatten();
     Ok(MessageId::from_u64(newest.unwrap_or(0) as u64))

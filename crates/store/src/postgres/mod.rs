@@ -21,6 +21,7 @@ mod figures;
 mod flush;
 mod front;
 mod guard;
+mod inbound;
 mod keeper;
 mod lease;
 mod list;

@@ -3,7 +3,7 @@
 
 use super::connect::{Conn, words};
 use super::partitions::{Cut, DAY_MS, Partitions};
-use super::{alerts, figures, webhooks};
+use super::{alerts, figures, inbound, webhooks};
 use crate::rules::EARLY_KEPT_MS;
 use tokio_postgres::Error;
 
@@ -15,8 +15,6 @@ const COUNTED: i64 = 100_000;
 const EARLY: &str = "WITH old AS (SELECT id FROM early_receipt WHERE at_ms < $1 ORDER BY id LIMIT $2),
     gone AS (DELETE FROM early_candidate WHERE receipt IN (SELECT id FROM old))
     DELETE FROM early_receipt WHERE id IN (SELECT id FROM old)";
-const INBOUND: &str = "DELETE FROM inbound WHERE id IN
-    (SELECT id FROM (SELECT id, at_ms FROM inbound ORDER BY id LIMIT $2) AS oldest WHERE at_ms < $1)";
 const TEXTS: &str = "UPDATE message SET text = NULL WHERE id IN
     (SELECT id FROM message WHERE ended_ms < $1 AND ended_ms IS NOT NULL AND text IS NOT NULL
      ORDER BY ended_ms LIMIT $2 FOR UPDATE SKIP LOCKED)";
@@ -39,7 +37,7 @@ pub(super) async fn prune(
     }
     figures::expire(conn, now_ms).await?;
     while conn.run(EARLY, &[&(now_ms - EARLY_KEPT_MS), &CHUNK]).await? > 0 {}
-    while conn.run(INBOUND, &[&before_ms, &CHUNK]).await? > 0 {}
+    while inbound::expire(conn, before_ms, now_ms, CHUNK).await? > 0 {}
     while alerts::expire(conn, before_ms, CHUNK).await? > 0 {}
     webhooks::expire(conn, before_ms, CHUNK).await?;
     let mut gone = 0;

@@ -29,6 +29,7 @@ fn table(place: SealedPlace) -> Table {
         SealedPlace::Webhook(_) => Table { name: "webhook", owner: "id", octets: "secret" },
         SealedPlace::FormerWebhook(_) => Table { name: "webhook", owner: "id", octets: "former_secret" },
         SealedPlace::Inbound(_) => Table { name: "inbound", owner: "gateway", octets: "sealed" },
+        SealedPlace::InboundPart(_) => Table { name: "inbound_part", owner: "gateway", octets: "sealed" },
         SealedPlace::Alert(_) => Table { name: "alert", owner: "id", octets: "sealed" },
         SealedPlace::OptOut(_) => Table { name: "opt_out", owner: "vs", octets: "sealed" },
         SealedPlace::Consent(_) => Table { name: "consent", owner: "vs", octets: "sealed" },
@@ -80,7 +81,10 @@ fn id(place: SealedPlace) -> i64 {
         | SealedPlace::Totp(id)
         | SealedPlace::Webhook(id)
         | SealedPlace::FormerWebhook(id) => i64::from(id),
-        SealedPlace::Inbound(id) | SealedPlace::OptOut(id) | SealedPlace::Consent(id) => id as i64,
+        SealedPlace::Inbound(id)
+        | SealedPlace::InboundPart(id)
+        | SealedPlace::OptOut(id)
+        | SealedPlace::Consent(id) => id as i64,
         SealedPlace::Alert(id) | SealedPlace::Text(id) => id.as_u64() as i64,
     }
 }
@@ -93,6 +97,7 @@ fn at(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Webhook(_) => SealedPlace::Webhook(id as u32),
         SealedPlace::FormerWebhook(_) => SealedPlace::FormerWebhook(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
+        SealedPlace::InboundPart(_) => SealedPlace::InboundPart(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::OptOut(_) => SealedPlace::OptOut(id as u64),
         SealedPlace::Consent(_) => SealedPlace::Consent(id as u64),
@@ -106,12 +111,13 @@ pub(super) async fn reseal(conn: &Conn, resealed: &[Resealed]) -> Result<usize, 
         // Whoever changes the directory at the same time counts its version too.
         audit::take_turn(conn).await?;
     }
-    let kinds: [fn(SealedPlace) -> bool; 9] = [
+    let kinds: [fn(SealedPlace) -> bool; 10] = [
         |place| matches!(place, SealedPlace::Settings(_)),
         |place| matches!(place, SealedPlace::Totp(_)),
         |place| matches!(place, SealedPlace::Webhook(_)),
         |place| matches!(place, SealedPlace::FormerWebhook(_)),
         |place| matches!(place, SealedPlace::Inbound(_)),
+        |place| matches!(place, SealedPlace::InboundPart(_)),
         |place| matches!(place, SealedPlace::Alert(_)),
         |place| matches!(place, SealedPlace::OptOut(_)),
         |place| matches!(place, SealedPlace::Consent(_)),

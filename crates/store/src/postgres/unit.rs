@@ -4,7 +4,7 @@ use super::desk::Told;
 use super::webhooks::NewEvent;
 use crate::rules::{EarlyReceipt, Ground, Under};
 use crate::standing::Standing;
-use crate::{EventState, InboundRecord, NewMessage, PasscodeRecord, ReceiptRecord, TriedEvent, WebhookKind};
+use crate::{EventState, NewMessage, PasscodeRecord, ReceiptRecord, TriedEvent, WebhookKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -90,8 +90,6 @@ pub(super) struct Unit {
     pub(super) spent: BTreeMap<VsId, i64>,
     /// Passcodes that were asked for, or are new.
     pub(super) passcodes: BTreeMap<MessageId, Passcode>,
-    /// Messages that phones sent.
-    pub(super) inbound: Vec<InboundRecord>,
     /// Which webhook endpoints are told of what.
     pub(super) told: Arc<Told>,
     /// Events that they are owed.
@@ -145,7 +143,6 @@ impl Unit {
             && self.old_keys.is_empty()
             && self.spent.values().all(|spent| *spent == 0)
             && self.passcodes.values().all(|passcode| !passcode.is_new && !passcode.is_changed)
-            && self.inbound.is_empty()
             && self.owed.is_empty()
             && self.tried.is_empty()
     }

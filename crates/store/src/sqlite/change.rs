@@ -5,7 +5,7 @@ use super::entries::number;
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard, opt_out, webhooks};
+use super::{alerts, audit, guard, inbound, opt_out, webhooks};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -120,6 +120,11 @@ fn make(session: &mut Session<'_>, changes: &Changes, change: &Change) -> Result
             opt_out::put_settings(connection, *vs, settings)?;
             Made::new(*vs, (changes::opt_out_settings_were_put(&name), difference.clone()))
         }
+        Change::PutInboundRules { vs, rules, difference } => {
+            let (_, name) = virtual_server(connection, *vs)?;
+            inbound::put_rules(connection, *vs, rules.as_ref())?;
+            Made::new(*vs, (changes::inbound_rules_were_put(&name, rules.is_some()), difference.clone()))
+        }
         Change::Allocate { vs, allocation, note } => {
             Made::new(*vs, allocate(connection, changes, *vs, *allocation, note)?)
         }
@@ -219,6 +224,7 @@ fn remove(connection: &Connection, id: VsId) -> Result<(String, Difference), Fai
         "DELETE FROM opt_out_settings WHERE vs = ?1",
         "DELETE FROM opt_out WHERE vs = ?1",
         "DELETE FROM consent WHERE vs = ?1",
+        "DELETE FROM inbound_rules WHERE vs = ?1",
         "DELETE FROM virtual_server WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.0])?;

@@ -2,7 +2,7 @@
 
 use super::command::Failure;
 use super::session::Session;
-use super::{alerts, guard, opt_out, users, webhooks};
+use super::{alerts, guard, inbound, opt_out, users, webhooks};
 use crate::changes::role_of;
 use crate::keys::{halves_of, mark_of};
 use crate::{
@@ -38,6 +38,7 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         alert_entries: alerts::entries(&transaction)?,
         opt_out_settings: opt_out::settings(&transaction)?,
         webhooks: webhooks::all(&transaction)?,
+        inbound_rules: inbound::rules(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

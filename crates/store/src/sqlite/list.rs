@@ -95,7 +95,8 @@ pub(super) fn scheduled(
 /// The newest id there is; 0 where there is none.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<MessageId> {
     let newest = connection.query_row(
-        "SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM alert), 0))",
+        "SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM alert), 0),
+           coalesce((SELECT max(id) FROM inbound), 0), coalesce((SELECT max(id) FROM inbound_part), 0))",
         [],
         |row| row.get::<_, Option<i64>>(0),
     )?;

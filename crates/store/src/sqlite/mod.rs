@@ -18,6 +18,7 @@ mod figures;
 mod files;
 mod ground;
 mod guard;
+mod inbound;
 mod list;
 mod opt_out;
 mod otp;
@@ -253,9 +254,40 @@ impl Store for SqliteStore {
         self.keep(receipts, weight, |session, input| Ok(rules::record_receipts(session, input)?))
     }
 
-    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'_, ()> {
+    fn record_inbound(&self, inbound: Vec<InboundRecord>) -> Answer<'static, Vec<bool>> {
         let weight = inbound.len();
-        self.keep(inbound, weight, |session, input| record::record_inbound(session, input))
+        self.keep(inbound, weight, |session, input| inbound::record(session, input))
+    }
+
+    fn record_inbound_part(&self, part: InboundPartRecord) -> Answer<'static, Vec<InboundParts>> {
+        self.keep(part, 1, inbound::record_part)
+    }
+
+    fn ripe_inbound(&self, came_before_ms: i64, limit: usize) -> Answer<'_, RipeInbound> {
+        self.write((came_before_ms, limit), Urgency::Lingers, 1, false, None, inbound::ripe)
+    }
+
+    fn unheard_inbound(&self, _: i64, limit: usize) -> Answer<'_, Vec<StoredInbound>> {
+        self.read(move |connection| inbound::unheard(connection, limit))
+    }
+
+    fn inbound_heard(&self, ids: Vec<MessageId>) -> Answer<'static, ()> {
+        let weight = ids.len();
+        self.write(ids, Urgency::Lingers, weight, false, None, |session, ids| inbound::heard(session, ids))
+    }
+
+    fn inbound(
+        &self,
+        vs: VsId,
+        filter: InboundFilter,
+        before: Option<MessageId>,
+        limit: usize,
+    ) -> Answer<'_, Vec<StoredInbound>> {
+        self.read(move |connection| inbound::list(connection, vs, filter, before, limit))
+    }
+
+    fn inbound_message(&self, vs: VsId, id: MessageId) -> Answer<'_, Option<StoredInbound>> {
+        self.read(move |connection| inbound::one(connection, vs, id))
     }
 
     fn cancel(&self, vs: VsId, id: MessageId, at_ms: i64) -> Answer<'_, Option<(MessageState, bool)>> {

@@ -1,9 +1,8 @@
-//! What SQLite adds to the [rules](crate::rules): messages that phones sent, and the messages that were released.
+//! What SQLite adds to the [rules](crate::rules): the messages that were released.
 
 use super::command::Failure;
 use super::session::Session;
-use crate::{InboundRecord, StoredMessage, rules};
-use rusqlite::params;
+use crate::{StoredMessage, rules};
 use textgate_sms::MessageId;
 
 /// Moves scheduled messages to `accepted`. Answers those it moved.
@@ -16,16 +15,4 @@ pub(super) fn release(
         released.extend(super::list::message(session.connection, id)?);
     }
     Ok(released)
-}
-
-/// Keeps messages that phones sent.
-pub(super) fn record_inbound(session: &mut Session<'_>, inbound: &[InboundRecord]) -> Result<(), Failure> {
-    let mut insert = session
-        .connection
-        .prepare_cached("INSERT INTO inbound (gateway, at_ms, sealed) VALUES (?1, ?2, ?3)")?;
-    for message in inbound {
-        insert.execute(params![message.gateway.0, message.at_ms, message.sealed])?;
-        session.told_ms = message.at_ms;
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ use super::alerts;
 use super::command::Failure;
 use super::early;
 use super::figures;
+use super::inbound;
 use super::session::Session;
 use crate::rules::EARLY_KEPT_MS;
 use rusqlite::{Connection, params};
@@ -59,11 +60,6 @@ pub(super) fn expire(session: &mut Session<'_>, before_ms: &i64) -> Result<usize
     gone += figures::expire(connection, now_ms, CHUNK)?;
     gone += early::expire(session, now_ms - EARLY_KEPT_MS, CHUNK)?;
     gone += alerts::expire(connection, *before_ms, CHUNK)?;
-    gone += connection
-        .prepare_cached(
-            "DELETE FROM inbound WHERE id IN
-             (SELECT id FROM (SELECT id, at_ms FROM inbound ORDER BY id LIMIT ?2) WHERE at_ms < ?1)",
-        )?
-        .execute(params![before_ms, CHUNK as i64])?;
+    gone += inbound::expire(connection, *before_ms, now_ms, CHUNK)?;
     Ok(gone)
 }

@@ -1,6 +1,6 @@
 //! The tables, and how older files are brought to them: one step per version, each in one transaction.
 
-use super::{audit, webhooks};
+use super::{audit, inbound, webhooks};
 use crate::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_ALERTS, then: None },
     Step { sql: STEP_OPT_OUTS, then: None },
     Step { sql: webhooks::STEP, then: None },
+    Step { sql: inbound::STEP, then: None },
 ];
 
 /// From one version to the next.
@@ -413,7 +414,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{alerts, figures, opt_out, page, passcodes, webhooks};
+    use super::super::{alerts, figures, inbound, opt_out, page, passcodes, webhooks};
     use super::*;
 
     fn fresh() -> Connection {
@@ -467,6 +468,7 @@ mod tests {
         .chain(alerts::SEARCHES)
         .chain(opt_out::SEARCHES)
         .chain(webhooks::SEARCHES)
+        .chain(inbound::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

@@ -35,6 +35,9 @@ pub(super) fn page(
         SealedPlace::Inbound(id) => {
             ("SELECT id, gateway, sealed FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
         }
+        SealedPlace::InboundPart(id) => {
+            ("SELECT id, gateway, sealed FROM inbound_part WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
+        }
         SealedPlace::Alert(id) => {
             ("SELECT id, id, sealed FROM alert WHERE id > ?1 ORDER BY id LIMIT ?2", id.as_u64() as i64)
         }
@@ -77,6 +80,7 @@ fn place(kind: SealedPlace, id: i64) -> SealedPlace {
         SealedPlace::Webhook(_) => SealedPlace::Webhook(id as u32),
         SealedPlace::FormerWebhook(_) => SealedPlace::FormerWebhook(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
+        SealedPlace::InboundPart(_) => SealedPlace::InboundPart(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::OptOut(_) => SealedPlace::OptOut(id as u64),
         SealedPlace::Consent(_) => SealedPlace::Consent(id as u64),
@@ -103,6 +107,9 @@ pub(super) fn reseal(session: &mut Session<'_>, resealed: &[Resealed]) -> Result
             }
             SealedPlace::Inbound(id) => {
                 ("UPDATE inbound SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
+            }
+            SealedPlace::InboundPart(id) => {
+                ("UPDATE inbound_part SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
             }
             SealedPlace::Alert(id) => {
                 ("UPDATE alert SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id.as_u64() as i64)

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod demo;
 mod guard;
+mod inbound;
 mod key;
 mod keys;
 mod man;
@@ -42,6 +43,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Status(args) => status::run(&config()?, &args, output).await,
         Command::Settings(args) => settings::run(&config()?, &args.command, output).await,
         Command::Guard(args) => guard::run(&config()?, &args.command, output).await,
+        Command::Inbound(args) => inbound::run(&config()?, &args.command, output).await,
         Command::Test(args) => test::run(&config()?, &args, output).await,
         Command::Key(args) => key::run(&config()?, &args.command, output).await,
         Command::Keys(args) => keys::run(&config()?, &args.command, output).await,

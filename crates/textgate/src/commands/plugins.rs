@@ -68,6 +68,9 @@ fn show<W: Write>(config: &Config, name: &str, is_json: bool, output: &mut Outpu
             Some("") => output.line("receipts      their address goes with each message")?,
             Some(setup) => output.line(format_args!("receipts      {setup}"))?,
         }
+        if let Some(setup) = &provider.inbound {
+            output.line(format_args!("inbound       {setup}"))?;
+        }
         for source in &provider.sources {
             output.line(format_args!("source        {} ({})", source.at, source.read))?;
         }

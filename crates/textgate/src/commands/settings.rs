@@ -14,7 +14,7 @@ use std::path::Path;
 use textgate_dispatch::SettingsInput;
 
 /// Room for eight gateways with certificates.
-const LARGEST: u64 = 1 << 20;
+pub(super) const LARGEST: u64 = 1 << 20;
 
 pub(super) async fn run(config: &Config, command: &SettingsCommand, output: &mut Output) -> Done {
     match command {
@@ -31,14 +31,18 @@ pub(super) async fn run(config: &Config, command: &SettingsCommand, output: &mut
     }
 }
 
+/// A file's name as it is told, and its text; `-` is standard input.
+pub(super) fn read_text(file: &Path, largest: u64) -> Result<(String, String), Failure> {
+    if file != Path::new("-") {
+        return Ok((file.display().to_string(), read_bounded(file, largest)?));
+    }
+    let mut text = String::new();
+    io::stdin().lock().take(largest).read_to_string(&mut text).map_err(Failure::configuration)?;
+    Ok(("standard input".into(), text))
+}
+
 fn read(file: &Path) -> Result<Value, Failure> {
-    let (name, text) = if file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().lock().take(LARGEST).read_to_string(&mut text).map_err(Failure::configuration)?;
-        ("standard input".into(), text)
-    } else {
-        (file.display().to_string(), read_bounded(file, LARGEST)?)
-    };
+    let (name, text) = read_text(file, LARGEST)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     parse(&name, &text, &Secrets { environment: &process_environment, folder })
 }

@@ -103,6 +103,7 @@ async fn no_text_of_the_consoles_own_stays_english_on_a_german_page() {
         "sms-settings",
         "messages",
         &message,
+        "inbound",
         "providers",
         "providers/smpp",
         "providers/clickatell",

@@ -31,6 +31,7 @@ mod gate;
 mod gateways;
 mod german;
 mod hostile;
+mod inbound;
 mod messages;
 mod modems;
 mod oidc;

@@ -17,6 +17,7 @@ mod figures;
 mod full_disk;
 mod guard;
 mod hostile;
+mod inbound;
 mod interop;
 mod keys;
 mod modem;

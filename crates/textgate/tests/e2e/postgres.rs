@@ -314,3 +314,10 @@ async fn a_read_only_database_and_one_without_connections_answer_503_and_are_got
     }
     assert!(server.terminate().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_messages_of_phones_go_by_rules_and_nobody_sees_anothers() {
+    if server::is_there() {
+        super::inbound::goes_by_rules(&database(Postgres::shared())).await;
+    }
+}

@@ -247,9 +247,14 @@ impl Card {
         self.rare.iter().any(Block::has_errors)
     }
 
-    /// How receipts are set up at the provider, where they come over HTTP and its address does not go along by itself.
-    pub(super) fn receipt_setup(&self) -> &str {
-        self.provider.as_ref().and_then(|provider| provider.receipts.as_deref()).unwrap_or_default()
+    /// How receipts are set up at the provider, where they come over HTTP; empty where their address goes along by itself.
+    pub(super) fn receipt_setup(&self) -> Option<&str> {
+        self.provider.as_ref()?.receipts.as_deref()
+    }
+
+    /// How the provider is told where messages of phones go, where it brings any.
+    pub(super) fn inbound_setup(&self) -> Option<&str> {
+        self.provider.as_ref()?.inbound.as_deref()
     }
 }
 

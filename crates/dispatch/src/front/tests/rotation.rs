@@ -50,11 +50,23 @@ impl Paper {
         bench.put(VsId::ROOT, custom(json!({"host": "h", "password": "hunter2"}))).await.unwrap();
         let engine = &bench.dispatch.engine;
         let sealed = engine.sealer.seal(Purpose::Inbound, 1, b"from a phone");
-        let gateway = textgate_sms::GatewayId(1);
-        engine.store.record_inbound(vec![InboundRecord { gateway, at_ms: 0, sealed }]).await.unwrap();
+        engine.store.record_inbound(vec![inbound(1, sealed)]).await.unwrap();
         let texts = (0..1_200).map(|step| bench.new_message(VsId::ROOT, step, None)).collect();
         engine.store.accept(texts).await.unwrap();
         bench
+    }
+}
+
+/// A message of a phone by the first gateway.
+fn inbound(n: u64, sealed: Vec<u8>) -> InboundRecord {
+    InboundRecord {
+        id: MessageId::from_u64(n),
+        vs: VsId::ROOT,
+        gateway: textgate_sms::GatewayId(1),
+        at_ms: 0,
+        phone: [0; 16],
+        key: None,
+        sealed,
     }
 }
 
@@ -181,7 +193,7 @@ async fn what_was_sealed_before_and_is_not_queued_yet_is_waited_for() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         assert!(!begun.is_finished(), "it looks for what is not there yet");
     }
-    let late = InboundRecord { gateway: textgate_sms::GatewayId(1), at_ms: 0, sealed };
+    let late = inbound(2, sealed);
     let kept = engine.store.record_inbound(vec![late]);
     drop(held);
     begun.await.unwrap().unwrap();
@@ -201,7 +213,7 @@ async fn nodes_that_share_a_store_get_the_key_first_and_drop_the_old_one_last() 
     // Another node has sealed under the old key meanwhile.
     let other = Sealer::new(&[7; 32]).unwrap();
     let sealed = other.seal(Purpose::Inbound, 1, b"late");
-    let late = InboundRecord { gateway: textgate_sms::GatewayId(1), at_ms: 0, sealed };
+    let late = inbound(2, sealed);
     bench.dispatch.engine.store.record_inbound(vec![late]).await.unwrap();
     assert_eq!(bench.rotate(false).await, (1, vec![0]));
     assert_eq!(paper.ids(), [1]);
@@ -236,7 +248,7 @@ async fn a_key_file_that_cannot_be_written_or_is_another_ones_changes_nothing() 
 async fn what_no_key_opens_is_counted_left_and_holds_up_nothing() {
     let paper = Paper::new();
     let bench = paper.bench().await;
-    let damaged = InboundRecord { gateway: textgate_sms::GatewayId(1), at_ms: 0, sealed: vec![0; 40] };
+    let damaged = inbound(2, vec![0; 40]);
     bench.dispatch.engine.store.record_inbound(vec![damaged]).await.unwrap();
     let mut view = bench.dispatch.begin_rotation("test").await.unwrap();
     while !view.is_done {

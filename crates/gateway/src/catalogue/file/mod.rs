@@ -4,13 +4,17 @@
 mod answer;
 mod batch;
 mod fields;
+mod inbound;
 mod receipt;
 mod request;
 
 pub(crate) use answer::{Answer, ErrorRow, StatusRange};
 pub(crate) use batch::BatchRule;
 pub(crate) use fields::{ChoiceFile, FieldFile, FieldKindFile};
-pub(crate) use receipt::{EnvelopeRule, EnvelopeScheme, ReceiptRule, ReceiptSignature, Scheme, States};
+pub(crate) use inbound::{InboundRule, PartRule};
+pub(crate) use receipt::{
+    EnvelopeRule, EnvelopeScheme, ReceiptRule, ReceiptSignature, Reply, Scheme, States,
+};
 pub(crate) use request::{Auth, Balance, Method, Oauth2, Request, SignatureRule};
 
 use super::node::Node;
@@ -77,6 +81,9 @@ pub(crate) struct ProviderFile {
     /// What its receipts mean.
     #[serde(default)]
     pub receipt: Option<Spanned<ReceiptRule>>,
+    /// What messages of phones look like.
+    #[serde(default)]
+    pub inbound: Option<Spanned<InboundRule>>,
     /// How the account's balance is asked for.
     #[serde(default)]
     pub balance: Option<Spanned<Balance>>,
@@ -93,6 +100,8 @@ pub enum Feature {
     Overwrite,
     /// Reports of delivery.
     Receipts,
+    /// Messages of phones.
+    Inbound,
     /// A balance that can be asked for.
     Balance,
     /// Characters beyond GSM 03.38.
@@ -105,10 +114,11 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order of the list.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Flash,
         Self::Overwrite,
         Self::Receipts,
+        Self::Inbound,
         Self::Balance,
         Self::Unicode,
         Self::Validity,
@@ -121,6 +131,7 @@ impl Feature {
             Self::Flash => "flash",
             Self::Overwrite => "overwrite",
             Self::Receipts => "receipts",
+            Self::Inbound => "inbound",
             Self::Balance => "balance",
             Self::Unicode => "unicode",
             Self::Validity => "validity",

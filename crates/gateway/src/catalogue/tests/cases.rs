@@ -34,6 +34,9 @@ pub struct Cases {
     /// Calls of the provider.
     #[serde(default)]
     pub receipt: Vec<ReceiptCase>,
+    /// Calls with messages of phones.
+    #[serde(default)]
+    pub inbound: Vec<InboundCase>,
     /// The request for the balance, and answers to it.
     pub balance: Option<BalanceCase>,
     /// Settings that are refused, with the paths of their problems.
@@ -151,6 +154,42 @@ pub struct ReceiptCase {
     /// The reply.
     pub reply_status: Option<u16>,
     pub reply_body: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboundCase {
+    pub name: String,
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    #[serde(default = "post")]
+    pub method: String,
+    #[serde(default)]
+    pub query: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub body: String,
+    /// What it brings.
+    #[serde(default)]
+    pub expect: Vec<InboundExpected>,
+    /// `forbidden` or `malformed` where it is not taken.
+    pub refused: Option<String>,
+    /// The reply.
+    pub reply_status: Option<u16>,
+    pub reply_body: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboundExpected {
+    pub from: String,
+    #[serde(default)]
+    pub to: String,
+    pub text: String,
+    pub id: Option<String>,
+    /// Reference, total, number.
+    pub part: Option<(u16, u8, u8)>,
 }
 
 fn post() -> String {

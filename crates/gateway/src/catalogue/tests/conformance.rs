@@ -1,6 +1,6 @@
 //! One test over every file: its requests byte for byte, its answers by their outcomes, its receipts by their states.
 
-use super::cases::{self, AnswerCase, Cases, Expected, ReceiptCase};
+use super::cases::{self, AnswerCase, Cases, Expected};
 use super::sns;
 use crate::catalogue::exchange::CatalogueExchange;
 use crate::catalogue::file::Feature;
@@ -165,7 +165,8 @@ pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
         let what = format!("{}, {}", plugin.name(), case.name);
         let settings = cases::settings(plugin, cases, &case.settings);
         let exchange = cases::exchange(plugin, &settings, true);
-        let received = receive(plugin, &exchange, case);
+        let call = (case.method.as_str(), case.query.as_str(), &case.headers, &case.body);
+        let received = receive(plugin, &exchange, call);
         match &case.refused {
             Some(refused) => {
                 let error = received.err().unwrap_or_else(|| panic!("{what}: it was taken"));
@@ -196,17 +197,63 @@ pub fn receipts(plugin: &CataloguePlugin, cases: &Cases) {
     }
 }
 
+#[test]
+fn every_golden_message_of_a_phone_is_read() {
+    for (plugin, cases) in cases::all() {
+        let has_inbound = plugin.file.inbound.is_some();
+        assert_eq!(has_inbound, !cases.inbound.is_empty(), "{}: inbound cases", plugin.name());
+        for case in &cases.inbound {
+            let what = format!("{}, {}", plugin.name(), case.name);
+            let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &case.settings), true);
+            let call = (case.method.as_str(), case.query.as_str(), &case.headers, &case.body);
+            match (receive(plugin, &exchange, call), case.refused.as_deref()) {
+                (Err(CallbackError::Forbidden), Some("forbidden"))
+                | (Err(CallbackError::Malformed), Some("malformed")) => {}
+                (Ok(received), None) => {
+                    assert!(received.receipts.is_empty(), "{what}: a receipt");
+                    assert_eq!(received.inbound.len(), case.expect.len(), "{what}: how many");
+                    for (found, expected) in received.inbound.iter().zip(&case.expect) {
+                        assert_eq!(found.from, expected.from, "{what}: from");
+                        assert_eq!(found.to, expected.to, "{what}: to");
+                        assert_eq!(found.text, expected.text, "{what}: text");
+                        assert_eq!(found.id.as_deref(), expected.id.as_deref(), "{what}: id");
+                        let part = found.part.as_ref().map(|part| (part.reference, part.total, part.number));
+                        assert_eq!(part, expected.part, "{what}: part");
+                    }
+                    assert_eq!(received.reply.status, case.reply_status.unwrap_or(200), "{what}: reply");
+                    if let Some(body) = &case.reply_body {
+                        assert_eq!(&received.reply.body, body, "{what}: reply");
+                    }
+                }
+                (found, expected) => {
+                    panic!("{what}: {:?}, expected {expected:?}", found.map(|found| found.inbound.len()));
+                }
+            }
+        }
+        // And no receipt is taken for one.
+        for case in cases.receipt.iter().filter(|case| case.refused.is_none()) {
+            let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &case.settings), true);
+            let call = (case.method.as_str(), case.query.as_str(), &case.headers, &case.body);
+            let inbound = receive(plugin, &exchange, call).unwrap().inbound;
+            assert!(inbound.is_empty(), "{}, {}", plugin.name(), case.name);
+        }
+    }
+}
+
+/// Method, query, headers and body of a call.
+type CallCase<'a> = (&'a str, &'a str, &'a BTreeMap<String, String>, &'a String);
+
 fn receive(
     plugin: &CataloguePlugin,
     exchange: &CatalogueExchange,
-    case: &ReceiptCase,
+    (method, query, headers, body): CallCase<'_>,
 ) -> Result<crate::Received, CallbackError> {
-    let headers = header_map(&case.headers);
+    let headers = header_map(headers);
     // Of what comes in an envelope, the case has what is inside.
-    let wrapped = sns::wants_envelope(plugin).then(|| sns::notification(&case.body));
+    let wrapped = sns::wants_envelope(plugin).then(|| sns::notification(body));
     let certificate = wrapped.as_ref().map(|_| sns::certificate());
-    let body = wrapped.as_ref().unwrap_or(&case.body).as_bytes();
-    let callback = Callback { method: &case.method, query: &case.query, headers: &headers, body };
+    let body = wrapped.as_ref().unwrap_or(body).as_bytes();
+    let callback = Callback { method, query, headers: &headers, body };
     exchange.receive_at(&callback, certificate.as_deref(), &cases::moment())
 }
 

@@ -154,21 +154,30 @@ fn no_hostile_call_is_a_panic_or_too_many_receipts() {
         let exchange = cases::exchange(plugin, &cases::settings(plugin, cases, &Map::new()), true);
         // In an envelope, the same is also tried inside a right one.
         let certificate = sns::wants_envelope(plugin).then(sns::certificate);
-        for (index, case) in cases.receipt.iter().enumerate() {
-            let headers = super::conformance::header_map(&case.headers);
+        let of_receipts =
+            cases.receipt.iter().map(|case| (&case.method, &case.query, &case.headers, &case.body));
+        let of_phones =
+            cases.inbound.iter().map(|case| (&case.method, &case.query, &case.headers, &case.body));
+        for (index, (method, query, headers, body)) in of_receipts.chain(of_phones).enumerate() {
+            let headers = super::conformance::header_map(headers);
             let receive = |query: &str, body: &str| {
-                let callback =
-                    Callback { method: &case.method, query, headers: &headers, body: body.as_bytes() };
+                let callback = Callback { method, query, headers: &headers, body: body.as_bytes() };
                 let received = exchange.receive(&callback, certificate.as_deref());
                 for receipt in received.iter().flat_map(|received| &received.receipts) {
                     let is_short = receipt.candidates.iter().all(|id| id.len() <= 1_024);
                     let has_short_error = receipt.error.as_ref().is_none_or(|error| error.len() <= 64);
                     assert!(is_short && has_short_error, "{}", plugin.name());
                 }
-                let count = received.map_or(0, |received| received.receipts.len());
+                for inbound in received.iter().flat_map(|received| &received.inbound) {
+                    assert!(inbound.from.len() <= 1_024 && inbound.to.len() <= 1_024, "{}", plugin.name());
+                    assert!(inbound.text.len() <= 65_536, "{}", plugin.name());
+                    assert!(inbound.part.as_ref().is_none_or(|part| (1..=part.total).contains(&part.number)));
+                }
+                let count =
+                    received.map_or(0, |received| received.receipts.len().max(received.inbound.len()));
                 assert!(count <= 1_000, "{}: {count}", plugin.name());
             };
-            let mutated = mutations(&case.body).into_iter().chain(mutations(&case.query)).chain(garbage());
+            let mutated = mutations(body).into_iter().chain(mutations(query)).chain(garbage());
             for text in mutated {
                 receive(&text, "");
                 receive("", &text);

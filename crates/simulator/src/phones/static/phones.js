@@ -27,9 +27,17 @@ function replace(page) {
   const before = document.getElementById("head")?.dataset.latest;
   const focus = document.activeElement?.id;
   const scroll = document.getElementById("messages")?.scrollTop ?? 0;
+  // What is being written stays.
+  const box = document.getElementById("text");
+  const draft = box && { value: box.value, start: box.selectionStart, end: box.selectionEnd, number: number() };
   for (const id of ["phones", "phone"]) {
     const fresh = page.getElementById(id);
     if (fresh) document.getElementById(id).replaceWith(document.adoptNode(fresh));
+  }
+  const fresh = document.getElementById("text");
+  if (fresh && draft && draft.number === number()) {
+    fresh.value = draft.value;
+    fresh.setSelectionRange(draft.start, draft.end);
   }
   document.title = page.title;
   localize();
@@ -46,6 +54,11 @@ function replace(page) {
   else if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
 }
 
+// Whose page it is.
+function number() {
+  return document.querySelector("#write [name=phone]")?.value;
+}
+
 // Times as they are here.
 function localize() {
   for (const time of document.querySelectorAll("time")) {
@@ -58,13 +71,12 @@ function localize() {
 }
 
 document.addEventListener("submit", async (event) => {
-  if (!event.target.matches(".flash form")) return;
+  if (!event.target.matches(".flash form, #write")) return;
   event.preventDefault();
-  await fetch(event.target.action, {
-    method: "POST",
-    body: new URLSearchParams(new FormData(event.target)),
-    redirect: "manual",
-  });
+  const body = new URLSearchParams(new FormData(event.target));
+  const answer = await fetch(event.target.action, { method: "POST", body, redirect: "manual" });
+  // A redirect is not followed here, and so it is none of the server's refusals.
+  if (event.target.id === "write" && answer.type === "opaqueredirect") document.getElementById("text").value = "";
   refresh();
 });
 

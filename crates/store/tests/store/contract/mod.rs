@@ -8,6 +8,7 @@ pub mod erasing;
 pub mod figures;
 pub mod files;
 pub mod guard;
+pub mod inbound;
 pub mod lists;
 pub mod opt_outs;
 pub mod outcomes;
@@ -142,8 +143,20 @@ macro_rules! every_store_keeps {
             retention:
                 only_old_finished_messages_are_pruned
                 receipt_ids_and_early_receipts_go_when_their_time_is_past
-                texts_of_messages_that_ended_before_are_erased
-                inbound_messages_are_taken;
+                texts_of_messages_that_ended_before_are_erased;
+            inbound:
+                what_a_phone_sent_is_there_once_after_reopening
+                what_a_provider_calls_by_one_name_is_one_message
+                a_message_is_unheard_until_it_was_heard
+                messages_of_phones_are_listed_by_virtual_server_and_phone
+                parts_come_together_in_whatever_order
+                a_part_that_comes_again_is_no_other_message
+                a_reference_that_is_used_again_is_another_message
+                what_never_becomes_whole_is_passed_on_after_a_while
+                what_was_not_put_together_is_found_again
+                of_parts_that_come_at_the_same_time_one_completes_the_message
+                old_messages_of_phones_and_used_parts_go
+                rules_for_messages_of_phones_are_part_of_the_directory;
             sealing:
                 what_is_sealed_under_other_keys_is_found_page_by_page
                 what_is_sealed_anew_is_there_after_reopening

@@ -63,10 +63,3 @@ pub async fn texts_of_messages_that_ended_before_are_erased(stores: &impl Stores
     }
     assert_eq!(read(&store, 1).await.events.len(), 1, "the rest of the message stays");
 }
-
-pub async fn inbound_messages_are_taken(stores: &impl Stores) {
-    let store = stores.open();
-    let inbound = InboundRecord { gateway: GATEWAY, at_ms: T, sealed: b"sealed".into() };
-    store.record_inbound(vec![inbound.clone(), inbound]).await.unwrap();
-    assert_eq!(store.prune(T + 1, 10).await.unwrap(), 0);
-}

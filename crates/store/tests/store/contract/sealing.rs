@@ -64,8 +64,10 @@ async fn filled(stores: &impl Stores) -> Arc<dyn Store> {
         }),
     ];
     store.change("test".into(), T, changes).await.unwrap();
-    let inbound = InboundRecord { gateway: GATEWAY, at_ms: T, sealed: sealed_under(0, "inbound") };
-    store.record_inbound(vec![inbound.clone(), inbound]).await.unwrap();
+    let inbound = |n| InboundRecord { sealed: sealed_under(0, "inbound"), ..inbound::whole(n) };
+    store.record_inbound(vec![inbound(20), inbound(21)]).await.unwrap();
+    let part = InboundPartRecord { sealed: sealed_under(0, "part"), ..inbound::part(22, 1) };
+    store.record_inbound_part(part).await.unwrap();
     let alert = AlertRecord { sealed: sealed_under(0, "alert"), ..alerts::alert(7) };
     store.raise_alerts(vec![NewAlert { record: alert, since_ms: T }]).await.unwrap();
     let said = NewConsent { sealed: Some(sealed_under(0, "number")), ..opt_outs::said(1, Wish::Out, "") };
@@ -86,12 +88,18 @@ pub async fn what_is_sealed_under_other_keys_is_found_page_by_page(stores: &impl
         assert_eq!(places[..2], [SealedPlace::Settings(GATEWAY), SealedPlace::Totp(1)]);
         assert_eq!(places[2..4], [SealedPlace::Webhook(1), SealedPlace::FormerWebhook(1)]);
         assert!(matches!(places[4..6], [SealedPlace::Inbound(_), SealedPlace::Inbound(_)]), "{places:?}");
-        assert_eq!(places[6], SealedPlace::Alert(id(7)));
-        assert_eq!(places[7..9], [SealedPlace::OptOut(1), SealedPlace::Consent(1)]);
-        assert_eq!(places[9..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
-        let owners: Vec<u64> = found[..10].iter().map(|sealed| sealed.owner).collect();
-        assert_eq!(owners, [1, 1, 1, 1, 1, 1, id(7).as_u64(), 2, 2, id(1).as_u64()], "what each is bound to");
-        assert_eq!(found[9].octets, sealed_under(0, "text 1"));
+        assert_eq!(places[6], SealedPlace::InboundPart(id(22).as_u64()));
+        assert_eq!(places[7], SealedPlace::Alert(id(7)));
+        assert_eq!(places[8..10], [SealedPlace::OptOut(1), SealedPlace::Consent(1)]);
+        assert_eq!(
+            places[10..],
+            [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))),
+            "2 is erased, 6 is under it"
+        );
+        let owners: Vec<u64> = found[..11].iter().map(|sealed| sealed.owner).collect();
+        let expected = [1, 1, 1, 1, 1, 1, 1, id(7).as_u64(), 2, 2, id(1).as_u64()];
+        assert_eq!(owners, expected, "what each is bound to");
+        assert_eq!(found[10].octets, sealed_under(0, "text 1"));
     }
     assert_eq!(all(&store, 0, 100).await.len(), 2);
 }

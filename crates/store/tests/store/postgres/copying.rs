@@ -52,6 +52,11 @@ async fn fill(store: &Arc<dyn Store>) {
             rules: Some(serde_json::json!({"mode": "on"})),
             difference: Difference::default(),
         },
+        Change::PutInboundRules {
+            vs: VS,
+            rules: Some(serde_json::json!([{"keyword": "acme"}])),
+            difference: Difference::default(),
+        },
     ];
     store.change("test".into(), T, changes).await.unwrap();
     let session = SessionRecord { id: SessionId([3; 32]), user: 1, generation: 0, began_ms: T, seen_ms: T };
@@ -74,10 +79,10 @@ async fn fill(store: &Arc<dyn Store>) {
         .await
         .unwrap();
     store.record_receipts(vec![receipt(&["early", "other"], ReceiptState::Delivered)]).await.unwrap();
-    store
-        .record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![9; 40] }])
-        .await
-        .unwrap();
+    store.record_inbound(vec![InboundRecord { key: Some([4; 16]), ..inbound::whole(20_001) }]).await.unwrap();
+    for number in 1..=2 {
+        store.record_inbound_part(inbound::part(20_002 + u64::from(number), number)).await.unwrap();
+    }
     let closed = AlertStep::Closed { at_ms: T, by: "user ada".into() };
     let told = AlertNotice { contact: "Ann".into(), step: 0, message: Some(7), refusal: None };
     let told = AlertStep::Told { notices: vec![told], escalate_ms: Some(T + 9) };
@@ -121,6 +126,9 @@ async fn look(store: &Arc<dyn Store>) -> String {
     seen += &format!("{:?}", store.consents_after(0, 9).await.unwrap());
     seen += &format!("{:?}", store.alerts(VS, None, None, 9).await.unwrap());
     seen += &format!("{:?}", store.event_log(2, None, 100).await.unwrap());
+    seen += &format!("{:?}", store.inbound(VS, InboundFilter::default(), None, 9).await.unwrap());
+    seen += &format!("{:?}", store.unheard_inbound(i64::MAX, 9).await.unwrap());
+    seen += &format!("{:?}", store.ripe_inbound(T, 9).await.unwrap());
     for n in [0, 99, 100, 7_999, 8_000] {
         let message = read(store, n).await;
         seen += &format!(
@@ -197,7 +205,8 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
         store.event_log(2, None, 1).await.unwrap()[0].event.id > before_newest,
         "numbers of events go on"
     );
-    store.record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![] }]).await.unwrap();
+    store.record_inbound(vec![inbound::whole(20_002)]).await.unwrap();
+    assert_eq!(store.record_inbound_part(inbound::part(20_005, 3)).await.unwrap()[0].parts.len(), 3);
     allocate(&store, VS, 2_000_000).await;
     let approved = store.check_passcode(checked(passcodes::DIGEST)).await.unwrap().unwrap();
     assert_eq!((approved.state, approved.attempts_left), (PasscodeState::Approved, 3));

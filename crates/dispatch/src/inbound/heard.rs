@@ -1,0 +1,71 @@
+//! Who hears of a message that a phone sent. This is the one place where something is done with it.
+//!
+//! [`Engine::hear`] is called with each whole message after it is on disk, in order, one after the other; and called again with it
+//! where the program ended, or the store failed, before it was noted as heard. So whatever is done here is done in such a way that
+//! doing it twice does it once: by a state that is there already, or under an Idempotency-Key made of [`Heard::id`].
+
+use super::kept::Kept;
+use crate::engine::Engine;
+use crate::words::DirectoryError;
+use std::sync::Arc;
+use textgate_sms::{GatewayId, MessageId, PhoneNumber, VsId};
+use textgate_store::{StoreError, StoredInbound};
+
+/// A whole message of a phone, for all who hear of it. Has no `Debug`: it is somebody's text.
+#[allow(dead_code, reason = "all that there is to know, whoever hears of it")]
+pub(crate) struct Heard {
+    /// Its id.
+    pub(crate) id: MessageId,
+    /// Whose it is, by gateway and rules.
+    pub(crate) vs: VsId,
+    /// The gateway it came by.
+    pub(crate) gateway: GatewayId,
+    /// When it came (Unix time, ms).
+    pub(crate) at_ms: i64,
+    /// The phone's number; `None` where the provider gives none that can be one.
+    pub(crate) number: Option<PhoneNumber>,
+    /// The phone, as the provider gave it.
+    pub(crate) from: String,
+    /// The number or short code it was sent to.
+    pub(crate) to: String,
+    /// The text; where parts are missing, with `[…]` in their places.
+    pub(crate) text: String,
+    /// In how many parts it came, or should have.
+    pub(crate) parts: u8,
+    /// How many of them never came.
+    pub(crate) missing: u8,
+}
+
+impl Heard {
+    pub(super) fn new(stored: &StoredInbound, kept: Kept) -> Self {
+        let Kept { from, to, text, parts, missing } = kept;
+        let number = PhoneNumber::parse(&super::rules::address(&from)).ok();
+        let StoredInbound { id, vs, gateway, at_ms, .. } = *stored;
+        Self { id, vs, gateway, at_ms, number, from, to, text, parts, missing }
+    }
+}
+
+impl Engine {
+    /// Tells all who hear of a message of a phone. An error says that it is to be told again.
+    ///
+    /// # Errors
+    /// The store is not available.
+    pub(super) async fn hear(self: &Arc<Self>, message: &Heard) -> Result<(), StoreError> {
+        self.hear_acknowledgement(message).await
+    }
+
+    /// An answer to an alert. Whose message it is by gateway and rules does not matter: the code and the number that was told decide.
+    async fn hear_acknowledgement(self: &Arc<Self>, message: &Heard) -> Result<(), StoreError> {
+        let Some(number) = message.number else { return Ok(()) };
+        match self.acknowledge_by_reply(number, &message.text).await {
+            Ok(0) => Ok(()),
+            Ok(answered) => {
+                tracing::info!(message = %message.id, answered, "a phone acknowledged by reply");
+                Ok(())
+            }
+            // The alert went meanwhile.
+            Err(DirectoryError::NotFound(_)) => Ok(()),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+}
