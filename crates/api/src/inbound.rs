@@ -1,9 +1,9 @@
 //! What phones send: reading it, and the rules that say whose it is.
 
-use crate::access::{FullAccess, Target};
+use crate::access::{FullAccess, PathId, Target};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{PathId, limit, parameters, query};
+use crate::messages::{limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
@@ -254,7 +254,7 @@ async fn list(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, uri: 
 }
 
 async fn show(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, id: PathId) -> Answer {
-    let message = api.dispatch.inbound_message(access.vs, id.known()?).await?;
+    let message = api.dispatch.inbound_message(access.vs, id.of("this message")?).await?;
     Ok(answer::json(StatusCode::OK, &MessageShown::from(message)))
 }
 

@@ -30,7 +30,7 @@ const EVENTS: Shape = Shape::List(&EVENT, 32);
 const ID: Shape = Shape::Text(64);
 
 fn events() -> Vec<&'static str> {
-    WebhookKind::OFFERED.map(WebhookKind::name).into()
+    WebhookKind::ALL.map(WebhookKind::name).into()
 }
 
 fn statuses() -> Vec<&'static str> {
@@ -48,7 +48,7 @@ static WEBHOOK: Object = Object {
         required("id", COUNT, "Its number."),
         required("url", URL, "Where events are posted."),
         required("events", EVENTS, "What it is told of."),
-        required("texts", Shape::Flag, "Whether it is told what alerts say."),
+        required("texts", Shape::Flag, "Whether it is told what alerts and phones say."),
         required(
             "status",
             Shape::OneOf(statuses),
@@ -88,7 +88,7 @@ static NEW: Object = Object {
     properties: &[
         required("url", URL, "Where events are to be posted: https://…"),
         required("events", EVENTS, "What it is to be told of."),
-        optional("texts", Shape::Flag, "Whether it is told what alerts say; no where left out."),
+        optional("texts", Shape::Flag, "Whether it is told what alerts and phones say; no where left out."),
         optional("enabled", Shape::Flag, "Whether events are delivered; yes where left out."),
     ],
 };
@@ -99,7 +99,7 @@ static CHANGE: Object = Object {
     properties: &[
         optional("url", URL, "Where events are to be posted."),
         optional("events", EVENTS, "What it is to be told of."),
-        optional("texts", Shape::Flag, "Whether it is told what alerts say."),
+        optional("texts", Shape::Flag, "Whether it is told what alerts and phones say."),
         optional(
             "enabled",
             Shape::Flag,
@@ -115,6 +115,7 @@ static EVENT_ENTRY: Object = Object {
         required("id", ID, "Its id, as in the header `webhook-id`."),
         required("type", EVENT, "What happened."),
         optional("message", Shape::Text(13), "To which message; null where it was none."),
+        optional("inbound", Shape::Text(13), "About which message of a phone; null where it was none."),
         optional("alert", Shape::Text(13), "To which alert; null where it was none."),
         required("at", Shape::Time, "When."),
         required("state", Shape::OneOf(states), "`owed`, `delivered`, or `given_up` after days."),
@@ -315,6 +316,7 @@ struct EventEntry {
     id: String,
     r#type: &'static str,
     message: Option<String>,
+    inbound: Option<String>,
     alert: Option<String>,
     at: Shown,
     state: &'static str,
@@ -329,6 +331,7 @@ impl From<WebhookEventView> for EventEntry {
             id: view.id,
             r#type: view.event,
             message: view.message,
+            inbound: view.inbound,
             alert: view.alert,
             at: Shown(view.at_ms),
             state: view.state,
@@ -486,6 +489,7 @@ mod tests {
             id: "evt_1_0000000000000001".into(),
             event: "alert.raised",
             message: None,
+            inbound: None,
             alert: Some("0123456789abc".into()),
             at_ms: 1,
             state: "given_up",

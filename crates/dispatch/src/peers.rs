@@ -161,14 +161,14 @@ impl Engine {
         {
             is_otherwise |= station.leaves_from(remote(peers, own, station));
         }
-        is_otherwise |= self.hear(peers, own);
+        is_otherwise |= self.hear_peers(peers, own);
         if is_otherwise {
             self.look_everywhere();
         }
     }
 
     /// Heeds what others say that they did not say before. Answers whether something may go another way now.
-    fn hear(self: &Arc<Self>, peers: &Peers, own: u8) -> bool {
+    fn hear_peers(self: &Arc<Self>, peers: &Peers, own: u8) -> bool {
         let others = peers.words.iter().filter(|word| word.node != own);
         let now: HashMap<(GatewayId, u8), Says> =
             others.map(|word| ((word.gateway, word.node), word.says.clone())).collect();

@@ -422,7 +422,7 @@ pub struct WebhookInput {
     pub url: String,
     /// What it is told of, by the events' types.
     pub events: Vec<String>,
-    /// Whether it is told texts: what alerts say.
+    /// Whether it is told texts: what alerts and phones say.
     pub texts: bool,
     /// Whether events are delivered.
     pub is_on: bool,
@@ -435,7 +435,7 @@ pub struct WebhookChange {
     pub url: Option<String>,
     /// What it is told of.
     pub events: Option<Vec<String>>,
-    /// Whether it is told texts: what alerts say.
+    /// Whether it is told texts: what alerts and phones say.
     pub texts: Option<bool>,
     /// Whether events are delivered.
     pub is_on: Option<bool>,
@@ -452,7 +452,7 @@ pub struct WebhookView {
     pub host: String,
     /// What it is told of.
     pub events: Vec<&'static str>,
-    /// Whether it is told texts: what alerts say.
+    /// Whether it is told texts: what alerts and phones say.
     pub texts: bool,
     /// `on`, `off`, `failing` (an event was given up) or `gone` (it answered 410).
     pub status: &'static str,
@@ -471,6 +471,8 @@ pub struct WebhookEventView {
     pub event: &'static str,
     /// The message it happened to, if it was one.
     pub message: Option<String>,
+    /// The message of a phone that it is about, if it was one.
+    pub inbound: Option<String>,
     /// The alert it happened to, if it was one.
     pub alert: Option<String>,
     /// When it happened (Unix time, ms).

@@ -67,7 +67,7 @@ pub struct WebhookRecord {
     pub url: String,
     /// What it is told of.
     pub kinds: WebhookKinds,
-    /// Whether it is told texts: what alerts say.
+    /// Whether it is told texts: what alerts and phones say.
     pub has_texts: bool,
     /// How it is.
     pub status: WebhookStatus,
@@ -176,20 +176,6 @@ impl WebhookKind {
         Self::Expired,
         Self::Cancelled,
         Self::Inbound,
-        Self::AlertRaised,
-        Self::AlertEscalated,
-        Self::AlertAcknowledged,
-        Self::AlertClosed,
-    ];
-
-    /// Those that an endpoint can ask for. `inbound.received` comes with inbound messages: nobody owes it yet.
-    pub const OFFERED: [Self; 10] = [
-        Self::Sent,
-        Self::Delivered,
-        Self::Undelivered,
-        Self::Failed,
-        Self::Expired,
-        Self::Cancelled,
         Self::AlertRaised,
         Self::AlertEscalated,
         Self::AlertAcknowledged,

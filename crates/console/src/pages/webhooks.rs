@@ -58,7 +58,7 @@ struct WebhookPage {
 
 async fn show(State(console): State<Arc<Console>>, visit: Visit) -> Answer {
     let form =
-        WebhookKind::OFFERED.iter().fold(Form::default(), |form, kind| form.or(&name_of(kind.name()), "on"));
+        WebhookKind::ALL.iter().fold(Form::default(), |form, kind| form.or(&name_of(kind.name()), "on"));
     answer::html(&list(&console, &visit, &form, &Problems::none())?)
 }
 
@@ -176,7 +176,7 @@ fn name_of(event: &str) -> String {
 
 /// Address, events, and whether texts are told.
 fn read(form: &Form) -> (String, Vec<String>, bool) {
-    let chosen = WebhookKind::OFFERED.iter().filter(|kind| form.has(&name_of(kind.name())));
+    let chosen = WebhookKind::ALL.iter().filter(|kind| form.has(&name_of(kind.name())));
     let events = chosen.map(|kind| kind.name().to_owned()).collect();
     (form.trimmed("url").to_owned(), events, form.has("texts"))
 }
@@ -204,7 +204,7 @@ fn fields_of(visit: &Visit, form: &Form, problems: &Problems, has_switch: bool) 
             .required()
             .filled(form, problems),
     ];
-    for (at, kind) in WebhookKind::OFFERED.iter().enumerate() {
+    for (at, kind) in WebhookKind::ALL.iter().enumerate() {
         let name = name_of(kind.name());
         let mut field = Field::check(&*name, text.word("webhook_event", &name)).filled(form, problems);
         if at == 0 {

@@ -263,7 +263,7 @@ impl Dispatch {
                 problems.push(Problem::new("events", "choose at least one event"))
             }
             Some(kinds) if kinds.contains(&None) => {
-                let names: Vec<&str> = WebhookKind::OFFERED.map(WebhookKind::name).into();
+                let names: Vec<&str> = WebhookKind::ALL.map(WebhookKind::name).into();
                 problems.push(Problem::new("events", format!("choose of: {}", names.join(", "))));
             }
             _ => {}
@@ -278,7 +278,7 @@ impl Dispatch {
 
 /// The kind of this name, where it can be asked for.
 fn offered(name: &str) -> Option<WebhookKind> {
-    WebhookKind::from_name(name).filter(|kind| WebhookKind::OFFERED.contains(kind))
+    WebhookKind::from_name(name)
 }
 
 fn new_secret() -> Result<WebhookSecret, DirectoryError> {
@@ -314,6 +314,7 @@ fn logged(endpoint: u32, entry: EventEntry) -> WebhookEventView {
         id: event_id(endpoint, event.id),
         event: event.kind.name(),
         message: event.kind.state().map(|_| MessageId::from_u64(event.subject).to_string()),
+        inbound: (event.kind == WebhookKind::Inbound).then(|| MessageId::from_u64(event.subject).to_string()),
         alert: event.kind.is_of_alert().then(|| MessageId::from_u64(event.subject).to_string()),
         at_ms: event.at_ms,
         state: entry.state.name(),

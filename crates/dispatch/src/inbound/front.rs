@@ -18,7 +18,7 @@ const PAGE_MOST: usize = 500;
 
 impl Engine {
     /// What a message says; `None` where it is damaged, which is logged.
-    pub(super) fn open_inbound(&self, stored: &StoredInbound) -> Option<Kept> {
+    pub(crate) fn open_inbound(&self, stored: &StoredInbound) -> Option<Kept> {
         let plain = self.sealer.unseal(Purpose::Inbound, u64::from(stored.gateway.0), &stored.sealed).ok();
         let kept = plain.and_then(|plain| Kept::from_json(&plain));
         if kept.is_none() {

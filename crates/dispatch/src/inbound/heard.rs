@@ -6,6 +6,7 @@
 
 use super::kept::Kept;
 use crate::engine::Engine;
+use crate::opt_out::FromPhone;
 use crate::words::DirectoryError;
 use std::sync::Arc;
 use textgate_sms::{GatewayId, MessageId, PhoneNumber, VsId};
@@ -51,7 +52,22 @@ impl Engine {
     /// # Errors
     /// The store is not available.
     pub(super) async fn hear(self: &Arc<Self>, message: &Heard) -> Result<(), StoreError> {
-        self.hear_acknowledgement(message).await
+        self.hear_acknowledgement(message).await?;
+        self.hear_wish(message).await
+    }
+
+    /// A word for no more messages, for messages again, or for help. It counts for whose the message is.
+    async fn hear_wish(self: &Arc<Self>, message: &Heard) -> Result<(), StoreError> {
+        let Some(from) = message.number else { return Ok(()) };
+        let heard = FromPhone {
+            vs: message.vs,
+            from,
+            to: message.to.clone(),
+            gateway: Some(message.gateway),
+            message: Some(message.id),
+            text: message.text.clone(),
+        };
+        self.hear_word(&heard).await.map(drop)
     }
 
     /// An answer to an alert. Whose message it is by gateway and rules does not matter: the code and the number that was told decide.

@@ -118,7 +118,7 @@ impl Engine {
                 let text = |name: &str| plain[name].as_str().unwrap_or_default().to_owned();
                 if is_this(&text("from"), number) {
                     let gateway = GatewayId(u32::try_from(sealed.owner).unwrap_or(0));
-                    let vs = view.stations.get(&gateway).map_or(VsId::ROOT, |station| station.vs);
+                    let vs = self.whose_inbound(view, gateway, MessageId::from_u64(id)).await?;
                     let one = Inbound { id, gateway, to: text("to"), text: text("text") };
                     found.entry(vs).or_default().push(one);
                 }
@@ -126,6 +126,24 @@ impl Engine {
             after = page.next;
         }
         Ok(found)
+    }
+}
+
+impl Engine {
+    /// Whose a message of a phone is: most are of the virtual server that has the gateway, some were given to one below it.
+    async fn whose_inbound(
+        &self,
+        view: &View,
+        gateway: GatewayId,
+        id: MessageId,
+    ) -> Result<VsId, StoreError> {
+        let nearest = view.stations.get(&gateway).map_or(VsId::ROOT, |station| station.vs);
+        for vs in std::iter::once(nearest).chain(view.servers().map(|server| server.id)) {
+            if self.store.inbound_message(vs, id).await?.is_some() {
+                return Ok(vs);
+            }
+        }
+        Ok(nearest)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use textgate_sms::MessageId;
-use textgate_store::{AlertRecord, Event, OwedEvent, StoreError, StoredMessage, WebhookKind, WebhookRecord};
+use textgate_store::{AlertRecord, Event, OwedEvent, StoreError, StoredInbound, StoredMessage, WebhookKind, WebhookRecord};
 
 /// The event's id as its endpoint is told it: the same at each attempt, and no other event's.
 pub(crate) fn event_id(endpoint: u32, id: u64) -> String {
@@ -47,10 +47,30 @@ impl Engine {
                 }
                 data
             }
-            None => json!({ "id": event.subject.to_string() }),
+            None => {
+                let id = MessageId::from_u64(event.subject);
+                let mut data = json!({ "id": id.to_string() });
+                if let Some(message) = self.store.inbound_message(webhook.vs, id).await? {
+                    self.tell_inbound(&mut data, &message, webhook);
+                }
+                data
+            }
         };
         let body = json!({ "type": event.kind.name(), "timestamp": rfc_3339(event.at_ms), "data": data });
         Ok(body.to_string())
+    }
+
+    /// What is told of a message that a phone sent.
+    fn tell_inbound(&self, data: &mut Value, message: &StoredInbound, webhook: &WebhookRecord) {
+        let Some(kept) = self.open_inbound(message) else { return };
+        data["from"] = json!(kept.from);
+        data["to"] = json!(kept.to);
+        if webhook.has_texts {
+            data["text"] = json!(kept.text);
+        }
+        data["parts"] = json!(kept.parts);
+        data["missing_parts"] = json!(kept.missing);
+        data["received_at"] = json!(rfc_3339(message.at_ms));
     }
 
     /// What is told of an alert, which its virtual server itself has raised or is warned by; again nothing that changes later.

@@ -3,12 +3,14 @@
 //! Parts of one message may come to different nodes. Those that keep parts take turns, so that the last of two which come at the same
 //! time sees the other.
 
-use super::audit;
+use super::{audit, webhooks};
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::small;
 use crate::inbound::{MOST_WAITING, PartThere, Placing, SAME_FOR_MS, place};
-use crate::{InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound};
+use crate::{
+    InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound, WebhookKind,
+};
 use textgate_sms::{GatewayId, MessageId, VsId};
 use tokio_postgres::{Error, Row};
 
@@ -43,7 +45,7 @@ fn hash(row: &Row, at: usize) -> Result<[u8; 16], Error> {
     Ok(row.try_get::<_, &[u8]>(at)?.try_into().unwrap_or_default())
 }
 
-/// Keeps whole messages. Answers which are new.
+/// Keeps whole messages, and owes those who are told of them. Answers which are new.
 pub(super) async fn record(conn: &Conn, inbound: &[InboundRecord]) -> Result<Vec<bool>, Failure> {
     let ids: Vec<i64> = inbound.iter().map(|message| number(message.id)).collect();
     let servers: Vec<i64> = inbound.iter().map(|message| i64::from(message.vs.0)).collect();
@@ -58,7 +60,11 @@ pub(super) async fn record(conn: &Conn, inbound: &[InboundRecord]) -> Result<Vec
     conn.run(USED, &[&ids]).await?;
     // One that was given twice is new once.
     let is_new = |id: &i64| new.iter().position(|new| new == id).map(|at| new.swap_remove(at)).is_some();
-    Ok(ids.iter().map(is_new).collect())
+    let new: Vec<bool> = ids.iter().map(is_new).collect();
+    for message in inbound.iter().zip(&new).filter_map(|(message, is_new)| is_new.then_some(message)) {
+        webhooks::owe(conn, message.vs, WebhookKind::Inbound, message.id.as_u64(), message.at_ms).await?;
+    }
+    Ok(new)
 }
 
 /// Keeps a part. Answers what is to be put together now.

@@ -2,8 +2,11 @@
 
 use super::command::Failure;
 use super::session::Session;
+use super::webhooks;
 use crate::inbound::{PartThere, Placing, SAME_FOR_MS, place};
-use crate::{InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound};
+use crate::{
+    InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound, WebhookKind,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use textgate_sms::{GatewayId, MessageId, VsId};
@@ -71,7 +74,7 @@ fn number(id: MessageId) -> i64 {
     id.as_u64() as i64
 }
 
-/// Keeps whole messages. Answers which are new.
+/// Keeps whole messages, and owes those who are told of them. Answers which are new.
 pub(super) fn record(session: &mut Session<'_>, inbound: &[InboundRecord]) -> Result<Vec<bool>, Failure> {
     let connection = session.connection;
     let mut insert = connection.prepare_cached(
@@ -84,7 +87,11 @@ pub(super) fn record(session: &mut Session<'_>, inbound: &[InboundRecord]) -> Re
     let mut new = Vec::with_capacity(inbound.len());
     for message in inbound {
         let InboundRecord { id, vs, gateway, at_ms, phone, key, sealed } = message;
-        new.push(insert.execute(params![number(*id), vs.0, gateway.0, at_ms, phone, key, sealed])? > 0);
+        let is_new = insert.execute(params![number(*id), vs.0, gateway.0, at_ms, phone, key, sealed])? > 0;
+        if is_new {
+            webhooks::owe(session, *vs, WebhookKind::Inbound, id.as_u64(), *at_ms)?;
+        }
+        new.push(is_new);
         used.execute([number(*id)])?;
         session.told_ms = *at_ms;
     }

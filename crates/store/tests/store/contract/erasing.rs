@@ -62,8 +62,7 @@ pub async fn what_else_is_kept_of_a_number_goes_and_its_opt_out_stays(stores: &i
     let (gone, other) = (number(20_001), number(5));
     store.change("test".into(), T, vec![put(VS, gone), put(VsId(3), other)]).await.unwrap();
     accept_one(&store, passcodes::passcode(20_001)).await;
-    let inbound = |n: u8| InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![n; 40] };
-    store.record_inbound(vec![inbound(1), inbound(2)]).await.unwrap();
+    store.record_inbound(vec![inbound::whole(1), inbound::whole(2)]).await.unwrap();
     let named = |number, id: &str| ReceiptRecord { number, ..receipt(&[id], ReceiptState::Delivered) };
     let early = vec![
         named(Some(gone), "a"),
