@@ -127,7 +127,7 @@ fn hexadecimal(octets: &[u8]) -> String {
 
 fn octets(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-    (digits.len() == text.len() && digits.len() % 2 == 0)
+    (digits.len() == text.len() && digits.len().is_multiple_of(2))
         .then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 

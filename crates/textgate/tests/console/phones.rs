@@ -143,6 +143,38 @@ async fn the_handset_works_without_scripts_by_reloading() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_phones_owner_answers_and_what_is_half_written_stays_while_messages_arrive() {
+    let smsc = crate::kit::smsc().await;
+    let handset = smsc.handset();
+    let phones = Phones::start(([127, 0, 0, 1], 0).into(), &handset).await.unwrap();
+    let Some(browser) = Browser::open().await else { return };
+    handset.show(message(PHONE, "12345", "Shall we come at ten?"));
+    look(&browser, "handset-answer", async |browser| {
+        browser.goto(phones.address(), &format!("/?phone={PHONE}")).await;
+        seen(browser, "at ten?").await;
+    })
+    .await;
+    eventually("live", async || (shown(&browser, "#live").await == "Live").then_some(())).await;
+    browser.fill("text", "Yes & <b>please</b>").await;
+    handset.show(message(PHONE, "12345", "Or at eleven?"));
+    seen(&browser, "Or at eleven?").await;
+    let draft = "return document.querySelector('#text').value";
+    assert_eq!(browser.script(draft).await, "Yes & <b>please</b>");
+    browser.press("#write button").await;
+    eventually("the answer", async || {
+        shown(&browser, ".messages").await.contains("Yes & <b>please</b>").then_some(())
+    })
+    .await;
+    assert_eq!(browser.script(draft).await, "");
+    // What nobody carries cannot be written.
+    handset.show(HandsetEvent { via: Via::Modem, ..message(OTHER, "12345", "By another way") });
+    seen(&browser, OTHER).await;
+    browser.follow(&format!("#to-{OTHER}")).await;
+    assert_eq!(browser.count("#write").await, 0);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_a_message_carries_runs_in_the_browser() {
     let (phones, handset) = start().await;
     let Some(browser) = Browser::open().await else { return };

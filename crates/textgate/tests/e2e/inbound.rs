@@ -46,6 +46,37 @@ fn shared_gateway(smsc: &Smsc) -> String {
     [root.toml(), acme.toml(), other.toml()].concat()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_lists_messages_and_puts_rules() {
+    let smsc = smsc().await;
+    let mut server = Server::stopped();
+    server.apply(&shared_gateway(&smsc));
+    server.serve().await;
+    let root = server.api_as(ROOT_KEY);
+    root.until_gateway("main", "up").await;
+    let acme = root.virtual_server("acme").await.unwrap();
+    let file = server.path("rules.json");
+    let file = file.to_str().unwrap();
+    std::fs::write(file, json!({"rules": [{"keyword": "acme", "virtual_server": acme}]}).to_string())
+        .unwrap();
+    let said = server.cli_ok(&["inbound", "set-rules", file]);
+    assert!(said.lines().any(|line| line.contains("acme") && line.contains(&acme.to_string())), "{said}");
+    assert!(server.cli_ok(&["inbound", "rules"]).contains("acme"));
+    // What is printed can be put again; what is wrong is told by its path.
+    std::fs::write(file, server.cli_ok(&["inbound", "rules", "--json"])).unwrap();
+    server.cli_ok(&["inbound", "set-rules", file]);
+    let output = server.cli(&["inbound", "set-rules", file, "--vs", "acme"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("rules[0].virtual_server"), "{told}");
+    smsc.send_inbound(PHONE, "12345", "ACME \u{1b}[2J").unwrap();
+    until(&server.api(), 1).await;
+    let list = |from: &str| server.cli_ok(&["inbound", "list", "--vs", "acme", "--from", from]);
+    let listed = list(&format!("+{PHONE}"));
+    assert!(listed.contains("ACME") && listed.contains("12345") && !listed.contains('\u{1b}'), "{listed}");
+    assert!(!list("15550100199").contains("ACME"));
+    assert!(!server.cli_ok(&["inbound", "list"]).contains("ACME"), "nobody sees another's");
+}
+
 /// Messages at the service provider's gateway go by its rules; nobody sees another's. On this store.
 pub async fn goes_by_rules(store: &str) {
     let smsc = smsc().await;
