@@ -29,6 +29,8 @@ mod metrics;
 mod nodes;
 mod otp;
 mod peers;
+#[cfg(test)]
+mod peers_tests;
 mod people;
 mod recovery;
 mod retention;

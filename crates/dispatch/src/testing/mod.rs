@@ -1,9 +1,11 @@
 //! What this room's tests share.
 
+mod company;
 mod memory;
 pub(crate) mod passcodes;
 mod scripted;
 
+pub(crate) use company::Company;
 pub(crate) use memory::MemoryStore;
 pub(crate) use scripted::{Reaction, Script, ScriptedPlugin, down};
 
