@@ -72,7 +72,12 @@ impl Engine {
 
     async fn give(self: &Arc<Self>, station: &Station, to: u8, taken: Vec<Box<Submission>>) -> bool {
         let messages = taken.iter().map(|one| (one.id, pack(&one.routing, one.is_test))).collect();
-        let gone = self.store.hand_over(HandOver { gateway: station.id, to, messages }).await;
+        let stopping = self.stopping();
+        let gone = tokio::select! {
+            gone = self.store.hand_over(HandOver { gateway: station.id, to, messages }) => gone,
+            // A database that is gone holds up no stop: whatever becomes of them stands in the store.
+            () = stopping.cancelled() => Err(StoreError::Closed),
+        };
         station.carried(taken.len(), matches!(gone, Ok(Some(_))));
         match gone {
             Ok(Some(gone)) => {
@@ -84,7 +89,7 @@ impl Engine {
             }
             Ok(None) => {
                 station.refuses(to);
-                taken.into_iter().for_each(|submission| self.route(submission));
+                taken.into_iter().for_each(|submission| self.put_back(station, submission));
                 false
             }
             Err(_) => {
@@ -92,6 +97,19 @@ impl Engine {
                 self.dropped(taken.len());
                 true
             }
+        }
+    }
+
+    /// A message waits on for its gateway, no longer than it would have: it may go to another one meanwhile.
+    fn put_back(self: &Arc<Self>, station: &Station, submission: Box<Submission>) {
+        if submission.routing.tenure != self.tenure.now() {
+            return self.let_go(submission.id);
+        }
+        match station.push(submission, self.clock.now()) {
+            Ok(Some(look)) => self.agenda.look(look, station.id),
+            Ok(None) => {}
+            // Removed meanwhile.
+            Err(back) => self.route(back),
         }
     }
 

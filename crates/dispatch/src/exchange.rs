@@ -261,7 +261,7 @@ impl<'a> Count<'a> {
     }
 
     fn read(octets: &'a [u8]) -> Option<Self> {
-        fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Option<[u8; N]> {
+        fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
             let (first, after) = rest.split_first_chunk::<N>()?;
             *rest = after;
             Some(*first)

@@ -31,6 +31,8 @@ mod nodes;
 mod opt_out;
 mod otp;
 mod peers;
+#[cfg(test)]
+mod peers_tests;
 mod people;
 mod privacy;
 mod recovery;

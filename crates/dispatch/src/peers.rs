@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use textgate_sms::GatewayId;
-use textgate_store::{Claims, Peers, Says, StoreError};
+use textgate_store::{Claims, GatewayWord, Peers, Says, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -156,10 +156,10 @@ impl Engine {
         }
         self.company.resumed.notify_one();
         let mut is_otherwise = false;
-        for station in
-            view.stations.values().filter(|station| station.sharing.is_some() && station.is_local())
-        {
-            is_otherwise |= station.leaves_from(remote(peers, own, station));
+        for station in view.stations.values().filter(|station| station.sharing.is_some()) {
+            // Another kind of gateway than it was may send from everywhere.
+            let remote = if station.is_local() { remote(peers, own, station) } else { Remote::Here };
+            is_otherwise |= station.leaves_from(remote);
         }
         is_otherwise |= self.hear_peers(peers, own);
         if is_otherwise {
@@ -188,7 +188,9 @@ impl Engine {
                 Says::Paused { until_ms, is_account } => {
                     let pause_ms = (until_ms - self.clock.now_ms()).clamp(0, LONGEST_PAUSE_MS);
                     let pause = Duration::from_millis(pause_ms.unsigned_abs());
-                    if let Some(at) = station.fails_elsewhere(pause, *is_account, self.clock.now()) {
+                    let of_it = |word: &GatewayWord| word.gateway == key.0 && word.node != own;
+                    let is_up = peers.words.iter().any(|word| of_it(word) && word.says == Says::Up);
+                    if let Some(at) = station.fails_elsewhere(pause, *is_account, is_up, self.clock.now()) {
                         self.agenda.look(at, station.id);
                     }
                 }

@@ -138,14 +138,21 @@ impl Station {
         self.ready.notify_one();
     }
 
-    /// A node that sends by it says that it fails there. Answers when to look whether it does again.
-    pub(crate) fn fails_elsewhere(&self, pause: Duration, is_account: bool, now: Instant) -> Option<Instant> {
+    /// A node that sends by it says that it fails there; whether it `is_up` on a third one. Answers when to look whether it sends again.
+    pub(crate) fn fails_elsewhere(
+        &self,
+        pause: Duration,
+        is_account: bool,
+        is_up: bool,
+        now: Instant,
+    ) -> Option<Instant> {
         let mut state = self.lock();
         match state.remote {
             // The account is the same, the way to the provider another.
             Remote::Here if is_account && state.breaker.is_closed() => state.breaker.pause(now + pause, now),
             Remote::Here if is_account => {}
             Remote::Here => state.breaker.suspect(),
+            Remote::Nodes(_) if is_up => {}
             Remote::Nodes(_) | Remote::Down(_) => state.breaker.pause(now + pause, now),
         }
         state.breaker.opens_at()

@@ -1,13 +1,15 @@
 //! A store in memory that answers at once, so that tests of the room can hold the clock. It keeps what this room's own
 //! decisions need, and none of the promises of a real store, which has its own contract test.
 
+use super::company::{Company, Seat};
 use super::inbound::Inbound;
 use super::opt_outs::OptOutTables;
 use super::passcodes::{self, Passcodes};
+use futures_util::future::{BoxFuture, pending};
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use textgate_sms::{AlertState, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::*;
@@ -34,6 +36,8 @@ pub(crate) struct MemoryStore {
     pub(crate) is_full: Mutex<bool>,
     /// How long the answer about one message, or to its cancel, is on its way. Done is what is asked at once.
     pub(crate) answers_after: Mutex<Duration>,
+    /// Other nodes, where there are any, and this one's place among them.
+    pub(crate) company: Option<(Arc<Company>, Arc<Seat>)>,
 }
 
 fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
@@ -41,6 +45,11 @@ fn answer<'a, T: Send + 'a>(value: Result<T, StoreError>) -> Answer<'a, T> {
 }
 
 impl MemoryStore {
+    /// One node's.
+    pub(super) fn of(company: Arc<Company>, seat: Arc<Seat>) -> Self {
+        Self { company: Some((company, seat)), ..Self::default() }
+    }
+
     fn later<T: Send + 'static>(&self, value: Result<T, StoreError>) -> Answer<'static, T> {
         let after = *self.answers_after.lock().unwrap();
         Box::pin(async move {
@@ -605,6 +614,52 @@ impl Store for MemoryStore {
 
     fn reseal(&self, _: Vec<Resealed>) -> Answer<'_, usize> {
         answer(Ok(0))
+    }
+
+    fn node(&self) -> u8 {
+        self.company.as_ref().map_or(0, |(_, seat)| seat.node)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.company.is_some()
+    }
+
+    fn notice(&self) -> BoxFuture<'_, Notice> {
+        match &self.company {
+            Some((_, seat)) => Box::pin(seat.notice()),
+            None => Box::pin(pending()),
+        }
+    }
+
+    fn peers(&self) -> Answer<'_, Peers> {
+        let peers = self.company.as_ref().map(|(company, _)| company.peers.lock().unwrap().clone());
+        answer(Ok(peers.unwrap_or_default()))
+    }
+
+    fn claim(&self, claims: Claims) -> Answer<'_, Peers> {
+        let peers = self.company.as_ref().map(|(company, seat)| company.claim(seat.node, claims));
+        answer(Ok(peers.unwrap_or_default()))
+    }
+
+    fn hand_over(&self, hand_over: HandOver) -> Answer<'static, Option<Vec<MessageId>>> {
+        let gone = self.company.as_ref().and_then(|(company, seat)| company.hand_over(seat.node, hand_over));
+        answer(Ok(gone))
+    }
+
+    fn handed(&self, _: usize) -> Answer<'_, Vec<Handed>> {
+        let handed = self.company.as_ref().map(|(_, seat)| seat.take_handed(self));
+        answer(Ok(handed.unwrap_or_default()))
+    }
+
+    fn tell_peers(&self, what: Vec<u8>) -> Answer<'static, ()> {
+        if let Some((company, seat)) = &self.company {
+            company.tell_peers(seat.node, what);
+        }
+        answer(Ok(()))
+    }
+
+    fn told(&self) -> Vec<(u8, Vec<u8>)> {
+        self.company.as_ref().map(|(_, seat)| seat.take_told()).unwrap_or_default()
     }
 
     fn key_mark(&self, ours: [u8; 16]) -> Answer<'_, [u8; 16]> {

@@ -1,11 +1,13 @@
 //! What this room's tests share.
 
+mod company;
 mod inbound;
 mod memory;
 mod opt_outs;
 pub(crate) mod passcodes;
 mod scripted;
 
+pub(crate) use company::Company;
 pub(crate) use memory::MemoryStore;
 pub(crate) use scripted::{Reaction, Script, ScriptedPlugin, down};
 

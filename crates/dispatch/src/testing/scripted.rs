@@ -27,6 +27,8 @@ pub(crate) struct Script {
     pub(crate) window: Mutex<usize>,
     /// How many more messages it takes with each.
     pub(crate) along: Mutex<usize>,
+    /// Which of its connections only one node may make.
+    pub(crate) exclusive: Mutex<u32>,
 }
 
 /// Gateways by the `key` in their settings.
@@ -64,6 +66,7 @@ impl ScriptedPlugin {
                 health: watch::Sender::new(Health::Up { window: 10 }),
                 window: Mutex::new(10),
                 along: Mutex::new(0),
+                exclusive: Mutex::new(0),
             })
         };
         Arc::clone(self.0.lock().unwrap().entry(key.to_owned()).or_insert_with(new))
@@ -101,15 +104,29 @@ impl Gateway for Scripted {
         Ok(Plan { segments: u8::try_from(segments).unwrap(), encoding: "gsm7" })
     }
 
+    fn exclusive(&self) -> u32 {
+        *self.0.exclusive.lock().unwrap()
+    }
+
     fn run(self: Arc<Self>, work: Arc<dyn Work>, stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let mut health = self.0.health.subscribe();
             let mut flights = FuturesUnordered::new();
             loop {
-                let now = health.borrow_and_update().clone();
+                let shares = work.shares().filter(|_| self.exclusive() != 0);
+                let before = shares.as_ref().map_or((0, 0), |shares| (shares.granted(), shares.begun()));
+                let holds_none = shares.is_some() && before.0 & self.exclusive() == 0;
+                let said = health.borrow_and_update().clone();
+                let now = if holds_none { Health::Connecting } else { said };
                 let is_up = matches!(now, Health::Up { .. });
                 work.health(now);
                 loop {
+                    let granted = async {
+                        match &shares {
+                            Some(shares) => shares.changed(before).await,
+                            None => std::future::pending().await,
+                        }
+                    };
                     let mut ready = pin!(work.ready().notified());
                     ready.as_mut().enable();
                     let mut taken = Vec::new();
@@ -134,8 +151,9 @@ impl Gateway for Scripted {
                         changed = health.changed() => {
                             if changed.is_ok() { break }
                         }
+                        () = granted => break,
                         () = stop.token.cancelled(), if !stop.token.is_cancelled() => {}
-                        () = ready => {}
+                        () = ready, if is_up => {}
                     }
                 }
             }

@@ -4,7 +4,9 @@ use crate::engine::Engine;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use textgate_sms::MessageId;
-use textgate_store::{AlertRecord, Event, OwedEvent, StoreError, StoredInbound, StoredMessage, WebhookKind, WebhookRecord};
+use textgate_store::{
+    AlertRecord, Event, OwedEvent, StoreError, StoredInbound, StoredMessage, WebhookKind, WebhookRecord,
+};
 
 /// The event's id as its endpoint is told it: the same at each attempt, and no other event's.
 pub(crate) fn event_id(endpoint: u32, id: u64) -> String {

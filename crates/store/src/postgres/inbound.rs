@@ -3,10 +3,10 @@
 //! Parts of one message may come to different nodes. Those that keep parts take turns, so that the last of two which come at the same
 //! time sees the other.
 
-use super::{audit, webhooks};
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::small;
+use super::{audit, webhooks};
 use crate::inbound::{MOST_WAITING, PartThere, Placing, SAME_FOR_MS, place};
 use crate::{
     InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound, WebhookKind,

@@ -198,7 +198,9 @@ pub(super) async fn hand_over(conn: &Conn, going: &Going) -> Result<Option<Vec<M
     for (message, note) in messages {
         let message = message.as_u64() as i64;
         if let Some(kind) = went.get(&message) {
-            (gone.push(message), kinds.push(*kind), notes.push(*note as i64));
+            gone.push(message);
+            kinds.push(*kind);
+            notes.push(*note as i64);
         }
     }
     let sql = "INSERT INTO handed (node, kind, message, notes)
