@@ -567,8 +567,8 @@ impl Store for MemoryStore {
         *self.room.lock().unwrap()
     }
 
-    fn webhook_bell(&self) -> std::sync::Arc<WebhookBell> {
-        std::sync::Arc::default()
+    fn webhook_bell(&self) -> Arc<WebhookBell> {
+        Arc::default()
     }
 
     fn owed_events(&self, _: u32, _: u64, _: usize) -> Answer<'_, Vec<OwedEvent>> {

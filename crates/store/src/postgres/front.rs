@@ -68,8 +68,8 @@ impl Store for PostgresStore {
         if let Some(last) = inbound.last() {
             self.told_ms.fetch_max(last.at_ms, Ordering::Relaxed);
         }
-        let speak: Speak<_, _> = |conn, input: &Vec<_>| Box::pin(inbound::record(conn, input));
-        self.keep(inbound, weight, Way::Alone(speak))
+        let speak: Speak<_, _> = |conn, input| Box::pin(inbound::record(conn, input));
+        self.keep((inbound, self.desk.clone()), weight, Way::Alone(speak))
     }
 
     fn record_inbound_part(&self, part: InboundPartRecord) -> Answer<'static, Vec<InboundParts>> {

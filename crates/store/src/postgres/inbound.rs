@@ -5,12 +5,14 @@
 
 use super::command::Failure;
 use super::connect::Conn;
+use super::desk::Desk;
 use super::entries::small;
 use super::{audit, webhooks};
 use crate::inbound::{MOST_WAITING, PartThere, Placing, SAME_FOR_MS, place};
 use crate::{
     InboundFilter, InboundPartRecord, InboundParts, InboundRecord, RipeInbound, StoredInbound, WebhookKind,
 };
+use std::sync::Arc;
 use textgate_sms::{GatewayId, MessageId, VsId};
 use tokio_postgres::{Error, Row};
 
@@ -46,7 +48,10 @@ fn hash(row: &Row, at: usize) -> Result<[u8; 16], Error> {
 }
 
 /// Keeps whole messages, and owes those who are told of them. Answers which are new.
-pub(super) async fn record(conn: &Conn, inbound: &[InboundRecord]) -> Result<Vec<bool>, Failure> {
+pub(super) async fn record(
+    conn: &Conn,
+    (inbound, desk): &(Vec<InboundRecord>, Arc<Desk>),
+) -> Result<Vec<bool>, Failure> {
     let ids: Vec<i64> = inbound.iter().map(|message| number(message.id)).collect();
     let servers: Vec<i64> = inbound.iter().map(|message| i64::from(message.vs.0)).collect();
     let gateways: Vec<i64> = inbound.iter().map(|message| i64::from(message.gateway.0)).collect();
@@ -62,7 +67,15 @@ pub(super) async fn record(conn: &Conn, inbound: &[InboundRecord]) -> Result<Vec
     let is_new = |id: &i64| new.iter().position(|new| new == id).map(|at| new.swap_remove(at)).is_some();
     let new: Vec<bool> = ids.iter().map(is_new).collect();
     for message in inbound.iter().zip(&new).filter_map(|(message, is_new)| is_new.then_some(message)) {
-        webhooks::owe(conn, message.vs, WebhookKind::Inbound, message.id.as_u64(), message.at_ms).await?;
+        webhooks::owe(
+            conn,
+            &desk.told(),
+            message.vs,
+            WebhookKind::Inbound,
+            message.id.as_u64(),
+            message.at_ms,
+        )
+        .await?;
     }
     Ok(new)
 }

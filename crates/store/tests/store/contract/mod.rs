@@ -182,6 +182,7 @@ macro_rules! every_store_keeps {
             webhooks:
                 an_endpoint_is_owed_each_change_after_reopening_too
                 a_state_that_is_already_final_owes_nothing
+                an_endpoint_is_owed_what_a_phone_sent_once
                 an_endpoint_is_owed_what_happens_to_alerts
                 what_was_delivered_is_owed_no_more_and_can_be_owed_again
                 what_an_endpoint_has_stays_delivered_whatever_comes_late

@@ -154,6 +154,19 @@ pub async fn what_an_endpoint_has_stays_delivered_whatever_comes_late(stores: &i
     assert!(log.iter().all(|entry| entry.state == EventState::Delivered), "{log:?}");
 }
 
+pub async fn an_endpoint_is_owed_what_a_phone_sent_once(stores: &impl Stores) {
+    let store = stores.open();
+    tenants(&store).await;
+    put(&store, webhook(1)).await;
+    put(&store, WebhookRecord { kinds: WebhookKinds::of([WebhookKind::Sent]), ..webhook(2) }).await;
+    put(&store, WebhookRecord { vs: VsId(3), ..webhook(3) }).await;
+    store.record_inbound(vec![inbound::whole(1), inbound::whole(2)]).await.unwrap();
+    store.record_inbound(vec![inbound::whole(2)]).await.unwrap();
+    let store = reopen(stores, store).await;
+    assert_eq!(owed(&store, 1).await, [1, 2].map(|n| (WebhookKind::Inbound, id(n).as_u64())));
+    assert!(owed(&store, 2).await.is_empty() && owed(&store, 3).await.is_empty());
+}
+
 pub async fn an_endpoint_is_owed_what_happens_to_alerts(stores: &impl Stores) {
     let store = stores.open();
     tenants(&store).await;
