@@ -260,6 +260,11 @@ impl View {
         self.alert_setups.get(&vs).unwrap_or(&NOTHING)
     }
 
+    /// How those heed opt-outs that have it set.
+    pub(crate) fn own_opt_out_settings(&self) -> impl Iterator<Item = &OptOutSettings> {
+        self.opt_out_settings.values()
+    }
+
     /// How a virtual server heeds opt-outs.
     pub(crate) fn opt_out_settings(&self, vs: VsId) -> &OptOutSettings {
         static USUAL: LazyLock<OptOutSettings> = LazyLock::new(OptOutSettings::default);

@@ -10,7 +10,7 @@ use crate::opt_out::FromPhone;
 use crate::words::DirectoryError;
 use std::sync::Arc;
 use textgate_sms::{GatewayId, MessageId, PhoneNumber, VsId};
-use textgate_store::{StoreError, StoredInbound};
+use textgate_store::{Filter, StoreError, StoredInbound};
 
 /// A whole message of a phone, for all who hear of it. Has no `Debug`: it is somebody's text.
 #[allow(dead_code, reason = "all that there is to know, whoever hears of it")]
@@ -56,11 +56,14 @@ impl Engine {
         self.hear_wish(message).await
     }
 
-    /// A word for no more messages, for messages again, or for help. It counts for whose the message is.
+    /// A word for no more messages, for messages again, or for help. It counts for whom the phone answers.
     async fn hear_wish(self: &Arc<Self>, message: &Heard) -> Result<(), StoreError> {
         let Some(from) = message.number else { return Ok(()) };
+        if !self.is_word(&message.text) {
+            return Ok(());
+        }
         let heard = FromPhone {
-            vs: message.vs,
+            vs: self.answered(message, from).await?,
             from,
             to: message.to.clone(),
             gateway: Some(message.gateway),
@@ -68,6 +71,26 @@ impl Engine {
             text: message.text.clone(),
         };
         self.hear_word(&heard).await.map(drop)
+    }
+
+    /// Whom the phone answers: where no rule gives the message to somebody, and several virtual servers send by the gateway it came by,
+    /// the one that wrote to the phone last.
+    async fn answered(&self, message: &Heard, from: PhoneNumber) -> Result<VsId, StoreError> {
+        let view = self.view.load_full();
+        if view.stations.get(&message.gateway).is_none_or(|station| station.vs != message.vs) {
+            return Ok(message.vs);
+        }
+        let sends_by_it = |vs: VsId| view.route(vs).is_some_and(|route| route.gateways_of == message.vs);
+        let others =
+            view.servers().map(|server| server.id).filter(|vs| *vs != message.vs && sends_by_it(*vs));
+        let mut last = (None, message.vs);
+        for vs in std::iter::once(message.vs).chain(others) {
+            let filter = Filter { to: Some(from), ..Filter::default() };
+            let page = self.store.messages(vs, filter, None, 1).await?;
+            last = last.max((page.messages.first().map(|message| message.id), vs));
+        }
+        // Who never was written to by any of them writes to whose gateway it is.
+        Ok(if last.0.is_some() { last.1 } else { message.vs })
     }
 
     /// An answer to an alert. Whose message it is by gateway and rules does not matter: the code and the number that was told decide.

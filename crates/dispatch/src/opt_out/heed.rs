@@ -1,7 +1,7 @@
 //! What a phone says about messages, heard and answered.
 
 use super::list::sender_of;
-use super::settings::OptOutScope;
+use super::settings::{OptOutScope, OptOutSettings};
 use super::wording::Word;
 use crate::engine::Engine;
 use crate::view::View;
@@ -60,6 +60,13 @@ impl Engine {
             return false;
         }
         self.opt_outs.has(vs, sender, || self.phone_key(vs, to))
+    }
+
+    /// Whether a message is a word to any virtual server: a look that spares others the search for whom it is.
+    pub(crate) fn is_word(&self, text: &str) -> bool {
+        let view = self.view.load();
+        OptOutSettings::default().word(text).is_some()
+            || view.own_opt_out_settings().any(|settings| settings.word(text).is_some())
     }
 
     /// Hears what a phone says. The opt-out is on disk, and in force, when this answers; the answer to the phone is accepted, or was

@@ -39,3 +39,4 @@ mod service;
 mod shared;
 mod tenants;
 mod webhooks;
+mod words_of_phones;
