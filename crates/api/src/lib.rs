@@ -41,6 +41,7 @@ mod trial;
 mod users;
 mod views;
 mod virtual_servers;
+mod webhooks;
 
 pub use router::{control_router, router};
 pub use serve::{HttpLimits, serve, serve_unix};

@@ -94,6 +94,7 @@ pub(crate) fn public() -> Vec<Route> {
     routes.extend(crate::audit::routes());
     routes.extend(crate::alerts::routes());
     routes.extend(crate::alert_setup::routes());
+    routes.extend(crate::webhooks::routes());
     routes.extend(crate::receipts::routes());
     routes.extend(crate::operations::routes());
     routes

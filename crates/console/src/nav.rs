@@ -39,6 +39,7 @@ static SECTIONS: &[(&str, &[Entry])] = &[
             entry("nav.alerts", "alerts"),
             entry("nav.contacts", "contacts"),
             entry("nav.alert_settings", "alert-settings"),
+            entry("nav.webhooks", "webhooks"),
         ],
     ),
     (

@@ -119,12 +119,17 @@ impl Language {
 
     fn texts(self) -> &'static HashMap<String, String> {
         static ALL: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| {
-            [include_str!("../texts/en.toml"), include_str!("../texts/de.toml")]
-                .map(|file| flat(file).unwrap_or_default())
+            FILES.map(|files| files.iter().flat_map(|file| flat(file).unwrap_or_default()).collect())
         });
         &ALL[self as usize]
     }
 }
+
+/// The files of each language, in the order of [`Language`]: what is about one subject may have files of its own.
+static FILES: [&[&str]; 2] = [
+    &[include_str!("../texts/en.toml"), include_str!("../texts/webhooks-en.toml")],
+    &[include_str!("../texts/de.toml"), include_str!("../texts/webhooks-de.toml")],
+];
 
 /// The texts of a file by their whole keys: `[nav] messages` is `nav.messages`.
 fn flat(file: &str) -> Result<HashMap<String, String>, toml::de::Error> {

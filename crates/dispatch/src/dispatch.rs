@@ -45,6 +45,8 @@ pub struct Limits {
     pub session_idle: Duration,
     /// How long a session of the console lasts at most.
     pub session_life: Duration,
+    /// How webhooks are delivered.
+    pub webhooks: crate::WebhookLimits,
 }
 
 impl Default for Limits {
@@ -56,6 +58,7 @@ impl Default for Limits {
             drain: Duration::from_secs(5),
             session_idle: Duration::from_secs(30 * 60),
             session_life: Duration::from_secs(12 * 3600),
+            webhooks: crate::WebhookLimits::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::station::Station;
 use crate::statistics::Statistics;
 use crate::view::View;
 use crate::watching::Watchers;
+use crate::webhooks::{self, Webhooks};
 use crate::words::{DirectoryError, Happening, What};
 use crate::{Limits, Metrics, Parts, StartError};
 use arc_swap::ArcSwap;
@@ -57,6 +58,7 @@ pub(crate) struct Engine {
     pub(crate) statistics: Statistics,
     pub(crate) tenure: Tenure,
     pub(crate) alerts: Alerts,
+    pub(crate) webhooks: Webhooks,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -102,6 +104,7 @@ impl Engine {
             statistics: Statistics::new(),
             tenure: Tenure::default(),
             alerts: Alerts::default(),
+            webhooks: Webhooks::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),
@@ -131,6 +134,7 @@ impl Engine {
         self.tasks.spawn(accounts::keep(Arc::clone(self), self.stopping.clone()));
         self.tasks.spawn(nodes::keep(Arc::clone(self), self.stopping.clone()));
         self.look_at_conditions().await;
+        self.tasks.spawn(webhooks::keep(Arc::clone(self), self.stopping.clone()));
         Ok(())
     }
 
@@ -322,6 +326,7 @@ impl Engine {
             return;
         }
         self.runners.follow(self, view);
+        self.webhooks.follow();
         for removed in before.stations.values().filter(|s| !view.stations.contains_key(&s.id)) {
             for submission in removed.remove() {
                 self.route(submission);

@@ -39,6 +39,7 @@ mod statistics;
 mod testing;
 mod view;
 mod watching;
+mod webhooks;
 mod words;
 mod work;
 
@@ -65,4 +66,5 @@ pub use people::*;
 pub use rotation::{KeyUse, KeyView, RotationView};
 pub use statistics::GatewayStanding;
 pub use watching::{Watch, Watched};
+pub use webhooks::WebhookLimits;
 pub use words::*;

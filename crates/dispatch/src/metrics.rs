@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use textgate_gateway::LineStatus;
 use textgate_sms::{Kind, MessageState, OutcomeClass};
-use textgate_store::CommitStats;
+use textgate_store::{CommitStats, EventState};
 
 /// Bounds of the latency histograms (s): fine where passcodes live, coarse where providers do.
 const LATENCY: [f64; 16] =
@@ -29,6 +29,12 @@ const OPERATIONS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.
 
 /// What an attempt to sign in may come to.
 const SIGN_INS: [&str; 5] = ["done", "wrong", "second_factor", "too_many", "store_unavailable"];
+
+/// What an attempt to deliver a webhook's event may come to, by the event's state afterwards.
+const WEBHOOKS: [(EventState, &str); 3] =
+    [(EventState::Owed, "failed"), (EventState::Delivered, "delivered"), (EventState::GivenUp, "given_up")];
+/// Bounds of the histogram of an event's delay (s): from at once to days.
+const DELAY: [f64; 10] = [0.01, 0.05, 0.25, 1.0, 5.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0];
 
 /// Counters and histograms of the whole program.
 pub struct Metrics {
@@ -50,6 +56,8 @@ pub struct Metrics {
     guard_would_refuse: [Counter; GuardReason::ALL.len()],
     sign_ins: [Counter; SIGN_INS.len()],
     alerts: [Counter; AlertHappened::ALL.len()],
+    webhook_attempts: [Counter; WEBHOOKS.len()],
+    webhook_delay: Histogram,
     commit: Histogram,
     commit_operations: Histogram,
 }
@@ -70,6 +78,8 @@ impl Default for Metrics {
             family(&mut registry, "messages_changed", "Messages that came to this state, by state");
         let sign_ins = family(&mut registry, "sign_ins", "Attempts to sign in to the console, by outcome");
         let alerts = family(&mut registry, "alerts", "What happened to alerts, by event");
+        let webhook_attempts =
+            family(&mut registry, "webhook_attempts", "Attempts to deliver a webhook's event, by outcome");
         let waits = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latency);
         registry.register_with_unit(
             "message_wait",
@@ -111,6 +121,13 @@ impl Default for Metrics {
         let guard_blocks = Gauge::default();
         registry.register("guard_blocks", "Ranges that are blocked now", guard_blocks.clone());
         let passcodes = PasscodeMeters::register(&mut registry);
+        let webhook_delay = Histogram::new(DELAY);
+        registry.register_with_unit(
+            "webhook_delay",
+            "From what happened until a webhook's endpoint had the event",
+            Unit::Seconds,
+            webhook_delay.clone(),
+        );
         let commit = latency();
         registry.register_with_unit(
             "store_commit",
@@ -142,6 +159,8 @@ impl Default for Metrics {
             guard_would_refuse: reasons(&guard_would_refuse),
             sign_ins: std::array::from_fn(|i| get(&sign_ins, "outcome", SIGN_INS[i])),
             alerts: std::array::from_fn(|i| get(&alerts, "event", AlertHappened::ALL[i].name())),
+            webhook_attempts: std::array::from_fn(|i| get(&webhook_attempts, "outcome", WEBHOOKS[i].1)),
+            webhook_delay,
             commit,
             commit_operations,
             registry,
@@ -154,6 +173,18 @@ impl Metrics {
     pub fn on_commit(&self, stats: CommitStats) {
         self.commit.observe(stats.took.as_secs_f64());
         self.commit_operations.observe(stats.operations as f64);
+    }
+
+    /// Counts an attempt to deliver an event of a webhook that is so old (ms).
+    pub(crate) fn on_webhook(&self, state: EventState, age_ms: i64) {
+        for ((of, _), counter) in WEBHOOKS.iter().zip(&self.webhook_attempts) {
+            if *of == state {
+                counter.inc();
+            }
+        }
+        if state == EventState::Delivered {
+            self.webhook_delay.observe(age_ms.max(0) as f64 / 1_000.0);
+        }
     }
 
     /// Counts an attempt to sign in.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use textgate_sms::{GatewayId, PhoneNumber, VsId};
-use textgate_store::{Directory, SmsSettings, UserRecord, VirtualServer};
+use textgate_store::{Directory, SmsSettings, UserRecord, VirtualServer, WebhookRecord};
 
 /// How long a gateway may be silent where the settings do not say.
 pub(crate) const FAILOVER_AFTER_MS: u32 = 3_000;
@@ -273,6 +273,12 @@ impl View {
     pub(crate) fn user(&self, id: u32) -> Option<&UserRecord> {
         let users = &self.directory.users;
         users.get(users.binary_search_by_key(&id, |user| user.id).ok()?)
+    }
+
+    /// One webhook endpoint.
+    pub(crate) fn webhook(&self, id: u32) -> Option<&WebhookRecord> {
+        let webhooks = &self.directory.webhooks;
+        webhooks.get(webhooks.binary_search_by_key(&id, |webhook| webhook.id).ok()?)
     }
 
     /// A virtual server and its ancestors, upwards.

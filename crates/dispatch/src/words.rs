@@ -406,6 +406,85 @@ pub struct ApiKeyView {
     pub created_ms: i64,
 }
 
+/// A webhook endpoint to be made.
+#[derive(Clone)]
+pub struct WebhookInput {
+    /// Where it is.
+    pub url: String,
+    /// What it is told of, by the events' types.
+    pub events: Vec<String>,
+    /// Whether it is told texts: what alerts say.
+    pub texts: bool,
+    /// Whether events are delivered.
+    pub is_on: bool,
+}
+
+/// What to change of a webhook endpoint; `None` stays.
+#[derive(Clone, Default)]
+pub struct WebhookChange {
+    /// Where it is.
+    pub url: Option<String>,
+    /// What it is told of.
+    pub events: Option<Vec<String>>,
+    /// Whether it is told texts: what alerts say.
+    pub texts: Option<bool>,
+    /// Whether events are delivered.
+    pub is_on: Option<bool>,
+}
+
+/// A webhook endpoint as it is shown: never with its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookView {
+    /// Its number.
+    pub id: u32,
+    /// Where it is. Its path may be a secret.
+    pub url: String,
+    /// The host in it, for who may not see all of it.
+    pub host: String,
+    /// What it is told of.
+    pub events: Vec<&'static str>,
+    /// Whether it is told texts: what alerts say.
+    pub texts: bool,
+    /// `on`, `off`, `failing` (an event was given up) or `gone` (it answered 410).
+    pub status: &'static str,
+    /// Until when the secret before signs as well (Unix time, ms).
+    pub former_until_ms: Option<i64>,
+    /// When it was made (Unix time, ms).
+    pub created_ms: i64,
+}
+
+/// One event in an endpoint's delivery log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookEventView {
+    /// Its id, as in the header `webhook-id`.
+    pub id: String,
+    /// Its type.
+    pub event: &'static str,
+    /// The message it happened to, if it was one.
+    pub message: Option<String>,
+    /// The alert it happened to, if it was one.
+    pub alert: Option<String>,
+    /// When it happened (Unix time, ms).
+    pub at_ms: i64,
+    /// `owed`, `delivered` or `given_up`.
+    pub state: &'static str,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was last tried (Unix time, ms).
+    pub tried_ms: Option<i64>,
+    /// What was answered then.
+    pub answer: Option<String>,
+}
+
+/// A page of an endpoint's delivery log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookLog {
+    /// The newest first.
+    pub events: Vec<WebhookEventView>,
+    /// Pass it as the cursor for the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
 /// Who calls, from an API key.
 #[derive(Debug, Clone)]
 pub struct Caller {

@@ -29,6 +29,7 @@ mod test_bench;
 #[cfg(test)]
 mod test_message;
 mod trust;
+mod webhook;
 mod work;
 
 pub use callback::{Balance, Callback, CallbackError, CallbackReply, Received};
@@ -56,4 +57,5 @@ pub use receipt::{Inbound, Receipt, canonical_id};
 pub use smpp::SmppPlugin;
 pub use submission::{Outcome, Overwrite, Plan, PlanError, Routing, Submission};
 pub use trust::system_tls;
+pub use webhook::{Undelivered, WebhookClient, WebhookPost, WebhookSecret, problem_of_webhook_url};
 pub use work::{Gateway, Health, NotKept, Stop, Work};

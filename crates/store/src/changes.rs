@@ -4,7 +4,7 @@
 
 use crate::{
     AlertEntry, AlertEntryKind, Allocation, Difference, NewGateway, NewUser, OtpTemplate, Role, SmsSettings,
-    UserRecord,
+    UserRecord, WebhookKind, WebhookRecord,
 };
 use serde_json::{Map, Value, json};
 
@@ -196,6 +196,57 @@ pub(crate) fn difference(before: Option<&UserRecord>, after: Option<&NewUser>) -
     let value =
         |map: Map<String, Value>, is_there: bool| if is_there { Value::Object(map) } else { Value::Null };
     Difference { before: value(from, before.is_some()), after: value(to, after.is_some()) }
+}
+
+/// What the audit log shows of a webhook endpoint. Its path may be a secret.
+fn shown_webhook(webhook: &WebhookRecord) -> Value {
+    let events: Vec<&str> = webhook.kinds.iter().map(WebhookKind::name).collect();
+    json!({
+        "host": webhook.host(), "events": events, "texts": webhook.has_texts, "status": webhook.status.name(),
+        "secret": "set",
+    })
+}
+
+/// Whether this endpoint may stand in place of the one `before`, or is new under a number that was never used, from `next` on. Answers
+/// what was done, and what the audit log shows of it.
+pub(crate) fn webhook_was_put(
+    before: Option<&WebhookRecord>,
+    next: i64,
+    webhook: &WebhookRecord,
+) -> Result<(String, Difference), String> {
+    match before {
+        Some(before) if before.vs != webhook.vs => {
+            return Err("this endpoint belongs to another virtual server".to_owned());
+        }
+        None if i64::from(webhook.id) < next => {
+            return Err(format!("the number {} was given to another endpoint: try again", webhook.id));
+        }
+        _ => {}
+    }
+    let verb = if before.is_some() { "changed" } else { "added" };
+    let mut after = shown_webhook(webhook);
+    if before.is_some_and(|before| before.sealed_secret != webhook.sealed_secret) {
+        after["secret"] = json!("changed");
+    }
+    if before.is_some_and(|before| before.url != webhook.url && before.host() == webhook.host()) {
+        after["path"] = json!("changed");
+    }
+    let difference = from_to(before.map_or(Value::Null, shown_webhook), after);
+    Ok((format!("{verb} webhook {} at {}", webhook.id, webhook.host()), difference))
+}
+
+/// What was done where an endpoint is removed, or the conflict that it is not there.
+pub(crate) fn webhook_was_removed(
+    id: u32,
+    before: Option<&WebhookRecord>,
+) -> Result<(String, Difference), String> {
+    match before {
+        Some(before) => Ok((
+            format!("removed webhook {id} at {}", before.host()),
+            from_to(shown_webhook(before), Value::Null),
+        )),
+        None => Err(format!("there is no webhook {id}: it was removed, or never made")),
+    }
 }
 
 /// What was done where something is set for alerts.

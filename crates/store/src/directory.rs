@@ -1,6 +1,6 @@
 //! Everything that is not a message: virtual servers, their settings, gateways, keys, users and credits.
 
-use crate::{AlertEntry, AlertEntryKind, Difference, NewUser, UserRecord};
+use crate::{AlertEntry, AlertEntryKind, Difference, NewUser, UserRecord, WebhookRecord};
 use serde::{Deserialize, Serialize};
 use textgate_sms::{GatewayId, VsId};
 
@@ -15,6 +15,8 @@ pub struct Directory {
     pub next_gateway: u32,
     /// The lowest number no user ever had.
     pub next_user: u32,
+    /// The lowest number no webhook endpoint ever had.
+    pub next_webhook: u32,
     /// All virtual servers; the root is always there.
     pub virtual_servers: Vec<VirtualServer>,
     /// Settings of those that have any.
@@ -33,6 +35,8 @@ pub struct Directory {
     pub guard_rules: Vec<(VsId, serde_json::Value)>,
     /// What is set for alerts, by virtual server, kind and name.
     pub alert_entries: Vec<AlertEntry>,
+    /// All webhook endpoints, by number.
+    pub webhooks: Vec<WebhookRecord>,
 }
 
 /// One tenant.
@@ -213,6 +217,13 @@ pub enum Change {
         kind: AlertEntryKind,
         /// Its name.
         name: String,
+    },
+    /// Adds a webhook endpoint, or puts the one of this number anew.
+    PutWebhook(WebhookRecord),
+    /// Removes a webhook endpoint and its events.
+    RemoveWebhook {
+        /// Which.
+        id: u32,
     },
     /// Gives or takes credits.
     Allocate {

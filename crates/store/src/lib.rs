@@ -24,6 +24,7 @@ mod sqlite;
 mod standing;
 mod store;
 mod user;
+mod webhook;
 
 pub use alert::{AlertEntry, AlertEntryKind, AlertNotice, AlertRecord, AlertStep, NewAlert};
 pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditNote, AuditPage, AuditPoint, Difference};
@@ -49,3 +50,7 @@ pub use sealed::{Resealed, Sealed, SealedPage, SealedPlace};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{Answer, CommitStats, Notice, Observer, Store};
 pub use user::{External, Invitation, NewSession, NewUser, SessionId, SessionRecord, UserRecord, UserRole};
+pub use webhook::{
+    EventEntry, EventState, Owed, OwedEvent, TriedEvent, WebhookBell, WebhookKind, WebhookKinds,
+    WebhookRecord, WebhookStatus, first_event_at,
+};

@@ -2,7 +2,7 @@
 
 use crate::awaiting::Awaiting;
 use crate::standing::Standing;
-use crate::{Event, Finished, Matched, PasscodeAgain, ReceiptRecord, Transition};
+use crate::{Event, Finished, Matched, PasscodeAgain, ReceiptRecord, Transition, WebhookKind};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use textgate_sms::{GatewayId, MessageId, MessageState, OutcomeClass, PhoneNumber, ReceiptState, VsId};
@@ -41,7 +41,7 @@ pub(crate) trait Ground {
     /// Takes a message out, to be [saved](Ground::save) or [put back](Ground::put_back); `None` if there is no such.
     fn load(&mut self, id: MessageId) -> Result<Option<Standing>, Self::Error>;
 
-    /// Writes a message back.
+    /// Writes a message back, and [owes](Ground::owe) what there is to be told of it.
     fn save(&mut self, standing: Standing) -> Result<(), Self::Error>;
 
     /// Puts a message back unchanged.
@@ -49,6 +49,10 @@ pub(crate) trait Ground {
 
     /// Gives every payer `segments` credits back. One whose virtual server is gone gets nothing.
     fn refund(&mut self, payers: &[VsId], segments: u8) -> Result<(), Self::Error>;
+
+    /// Owes the webhook endpoints of a virtual server that want it an event, in this transaction: what happened, to what (the number of
+    /// a message, an alert, an inbound message), and when.
+    fn owe(&mut self, vs: VsId, kind: WebhookKind, subject: u64, at_ms: i64) -> Result<(), Self::Error>;
 
     /// Remembers a receipt id of a message, and which part of it has it: attempt * 256 + segment.
     fn add_receipt_id(

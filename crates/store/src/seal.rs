@@ -22,6 +22,8 @@ pub enum Purpose {
     Totp,
     /// What an alert says and to whom; bound to the alert's id.
     Alert,
+    /// The secret that signs a webhook endpoint's events; bound to the endpoint's number.
+    Webhook,
 }
 
 /// Why something could not be unsealed.
@@ -60,7 +62,7 @@ struct Ring {
     opening: Vec<(u16, Ciphers)>,
 }
 
-type Ciphers = [XChaCha20Poly1305; 5];
+type Ciphers = [XChaCha20Poly1305; 6];
 
 /// While this is there, what was sealed meanwhile may still be on its way to the store.
 pub struct Held(#[allow(dead_code, reason = "it is what is counted")] Guard<Arc<Ring>>);
@@ -235,6 +237,7 @@ fn ciphers(master: &[u8; 32]) -> Ciphers {
         cipher("textgate inbound 1"),
         cipher("textgate totp 1"),
         cipher("textgate alert 1"),
+        cipher("textgate webhook 1"),
     ]
 }
 

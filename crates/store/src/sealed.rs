@@ -10,6 +10,10 @@ pub enum SealedPlace {
     Settings(GatewayId),
     /// The secret of a user's second factor.
     Totp(u32),
+    /// The secret of a webhook endpoint.
+    Webhook(u32),
+    /// The secret that it had before.
+    FormerWebhook(u32),
     /// A message that a phone sent, by the store's own number for it.
     Inbound(u64),
     /// What an alert says.
@@ -60,14 +64,28 @@ impl SealedPlace {
         match self {
             Self::Settings(_) => Purpose::Settings,
             Self::Totp(_) => Purpose::Totp,
+            Self::Webhook(_) | Self::FormerWebhook(_) => Purpose::Webhook,
             Self::Inbound(_) => Purpose::Inbound,
             Self::Alert(_) => Purpose::Alert,
             Self::Text(_) => Purpose::Text,
         }
     }
 
+    /// Where to go on behind all of its kind.
+    pub(crate) fn next_kind(self) -> Option<Self> {
+        Some(match self {
+            Self::Settings(_) => Self::Totp(0),
+            Self::Totp(_) => Self::Webhook(0),
+            Self::Webhook(_) => Self::FormerWebhook(0),
+            Self::FormerWebhook(_) => Self::Inbound(0),
+            Self::Inbound(_) => Self::Alert(MessageId::from_u64(0)),
+            Self::Alert(_) => Self::Text(MessageId::from_u64(0)),
+            Self::Text(_) => return None,
+        })
+    }
+
     /// Whether it belongs to the directory.
     pub fn is_in_directory(self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Totp(_))
+        matches!(self, Self::Settings(_) | Self::Totp(_) | Self::Webhook(_) | Self::FormerWebhook(_))
     }
 }

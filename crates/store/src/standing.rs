@@ -2,7 +2,7 @@
 
 use crate::awaiting::{Awaiting, Verdict};
 use crate::events::TimeLine;
-use crate::{Event, Transition};
+use crate::{Event, Transition, WebhookKind};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use textgate_sms::{MessageId, MessageState, VsId};
@@ -28,6 +28,8 @@ pub(crate) struct Standing {
     pub(crate) erases_text: bool,
     /// It was unfinished when its state changed: more than the state has to be written back.
     pub(crate) is_moved: bool,
+    /// Where it came to and when, to be told to whoever wants to know.
+    pub(crate) moves: SmallVec<[(MessageState, i64); 1]>,
     /// How long its row is, for a store that keeps rows at their size.
     pub(crate) size: usize,
 }
@@ -80,12 +82,19 @@ impl Standing {
         self.line.push(self.id.accepted_ms(), event)
     }
 
+    /// What there is to be told of it since it was read: what happened, and when.
+    pub(crate) fn take_moves(&mut self) -> impl Iterator<Item = (WebhookKind, i64)> + use<> {
+        let moves = std::mem::take(&mut self.moves);
+        moves.into_iter().filter_map(|(to, at_ms)| Some((WebhookKind::of_state(to)?, at_ms)))
+    }
+
     fn move_to(&mut self, to: MessageState, at_ms: i64, reason: Cow<'static, str>) {
         self.is_moved |= self.state.is_unfinished();
         if self.state.is_unfinished() && !to.is_unfinished() {
             self.ended_ms = Some(at_ms);
         }
         (self.state, self.changed_ms) = (to, at_ms);
+        self.moves.push((to, at_ms));
         self.push(&Event::State { at_ms, to, reason });
     }
 }

@@ -185,11 +185,33 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// Rung after each commit that owes a webhook endpoint an event.
+    fn webhook_bell(&self) -> Arc<WebhookBell>;
+
+    /// Whether this node is the one that delivers an endpoint's events.
+    fn delivers(&self, endpoint: u32) -> bool {
+        let _ = endpoint;
+        true
+    }
+
+    /// Events that an endpoint is owed after this one, in order; at most 1,000. None comes before one that was read, unless it is owed
+    /// [again](Self::owe_again).
+    fn owed_events(&self, endpoint: u32, after: u64, limit: usize) -> Answer<'_, Vec<OwedEvent>>;
+
+    /// Writes what came of attempts to deliver events. Never refuses and never forgets, as [`record`](Self::record).
+    fn tried_events(&self, tried: Vec<TriedEvent>) -> Answer<'static, ()>;
+
+    /// An endpoint's delivery log before this event, the newest first; at most 1,000.
+    fn event_log(&self, endpoint: u32, before: Option<u64>, limit: usize) -> Answer<'_, Vec<EventEntry>>;
+
+    /// Owes finished events from this one to that one once more, at most `limit`, and rings. Answers how many.
+    fn owe_again(&self, endpoint: u32, from: u64, to: u64, limit: usize) -> Answer<'_, usize>;
+
     /// The newest id in the store, of messages and alerts: ids go on from there.
     fn newest(&self) -> Answer<'_, MessageId>;
 
-    /// Deletes finished messages and alerts older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, at
-    /// most `limit` messages at once. Answers how many messages went.
+    /// Deletes finished messages and alerts older than this and idempotency keys, receipts without a message, receipt ids and figures past their time, and
+    /// webhook events that are finished and past their time or number, at most `limit` messages at once. Answers how many messages went.
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize>;
 
     /// Erases texts of finished messages that ended before this. Answers how many.
@@ -260,6 +282,8 @@ pub enum Notice {
     /// This node was silent for so long that others have taken over its unfinished messages: let go of them all, then
     /// [`begin_anew`](Store::begin_anew).
     Fenced,
+    /// [`delivers`](Store::delivers) answers otherwise than before: a webhook endpoint is new, or its node is gone.
+    WebhooksMoved,
     /// [`may_send`](Store::may_send) says yes again, after it said no.
     MaySendAgain,
 }

@@ -2,6 +2,7 @@
 
 mod console;
 mod store;
+mod webhooks;
 
 pub(crate) use console::Console;
 pub(crate) use store::StoreAt;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use textgate_dispatch::Limits;
+use webhooks::Webhooks;
 
 /// Where the API listens unless told otherwise: only this machine reaches it.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -48,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) console: Console,
     /// Bounds.
     pub(crate) bounds: Bounds,
+    /// How webhooks are delivered.
+    webhooks: Webhooks,
 }
 
 /// How logs are written.
@@ -110,6 +114,7 @@ struct File {
     log: Log,
     console: console::File,
     limits: Bounds,
+    webhooks: Webhooks,
 }
 
 #[derive(Debug, Deserialize)]
@@ -206,6 +211,7 @@ impl Config {
         let public_url = environment("TEXTGATE_HTTP_PUBLIC_URL").or(file.http.public_url);
         let catalogue_dir = environment("TEXTGATE_CATALOGUE_DIR").map(PathBuf::from).or(file.catalogue_dir);
         file.limits.check()?;
+        file.webhooks.check()?;
         let console = Console::read(file.console)?;
         if console.oidc.is_some() && public_url.is_none() && !listen.ip().is_loopback() {
             return Err(Failure::configuration(
@@ -226,13 +232,15 @@ impl Config {
             log,
             console,
             bounds: file.limits,
+            webhooks: file.webhooks,
         })
     }
 
     /// For dispatch.
     pub(crate) fn limits(&self) -> Limits {
         let Console { session_idle, session_life, .. } = self.console;
-        Limits { session_idle, session_life, ..self.bounds.limits() }
+        let webhooks = self.webhooks.limits();
+        Limits { session_idle, session_life, webhooks, ..self.bounds.limits() }
     }
 
     /// The socket by which commands reach the running server.

@@ -22,6 +22,7 @@ pub(crate) mod sms_settings;
 mod statistics;
 mod users;
 mod virtual_servers;
+mod webhooks;
 mod welcome;
 
 use crate::routes::Route;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Vec<Route> {
         statistics::routes(),
         fraud_guard::routes(),
         messages::routes(),
+        webhooks::routes(),
         message::routes(),
         otp::routes(),
         alerts::routes(),

@@ -112,6 +112,11 @@ impl Engine {
         plain.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default()
     }
 
+    /// What an alert says.
+    pub(crate) fn alert_text(&self, alert: &AlertRecord) -> String {
+        self.body_of(alert).text
+    }
+
     /// Notes where an alert stands, counts what happened, and tells whoever listens: the one place through which all goes.
     pub(super) fn happened(&self, alert: &AlertRecord, what: AlertHappened) {
         self.alerts.note(alert);

@@ -28,6 +28,7 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 mod users;
+mod webhooks;
 
 pub use balance::BalanceRefusal;
 pub use callbacks::CallbackRefusal;

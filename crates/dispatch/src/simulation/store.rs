@@ -394,6 +394,26 @@ impl Store for ModelStore {
         self.read(|_| Vec::new())
     }
 
+    fn webhook_bell(&self) -> Arc<WebhookBell> {
+        Arc::default()
+    }
+
+    fn owed_events(&self, _: u32, _: u64, _: usize) -> Answer<'_, Vec<OwedEvent>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn tried_events(&self, _: Vec<TriedEvent>) -> Answer<'static, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn event_log(&self, _: u32, _: Option<u64>, _: usize) -> Answer<'_, Vec<EventEntry>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn owe_again(&self, _: u32, _: u64, _: u64, _: usize) -> Answer<'_, usize> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         self.read(|disk| disk.messages.keys().next_back().copied().unwrap_or(MessageId::from_u64(0)))
     }

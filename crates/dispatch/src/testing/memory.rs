@@ -475,6 +475,26 @@ impl Store for MemoryStore {
         *self.room.lock().unwrap()
     }
 
+    fn webhook_bell(&self) -> std::sync::Arc<WebhookBell> {
+        std::sync::Arc::default()
+    }
+
+    fn owed_events(&self, _: u32, _: u64, _: usize) -> Answer<'_, Vec<OwedEvent>> {
+        answer(Ok(Vec::new()))
+    }
+
+    fn tried_events(&self, _: Vec<TriedEvent>) -> Answer<'static, ()> {
+        answer(Ok(()))
+    }
+
+    fn event_log(&self, _: u32, _: Option<u64>, _: usize) -> Answer<'_, Vec<EventEntry>> {
+        answer(Ok(Vec::new()))
+    }
+
+    fn owe_again(&self, _: u32, _: u64, _: u64, _: usize) -> Answer<'_, usize> {
+        answer(Ok(0))
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         let newest = self.messages.lock().unwrap().keys().next_back().copied();
         answer(Ok(newest.unwrap_or(MessageId::from_u64(0))))

@@ -67,6 +67,7 @@ fn accept_one(unit: &mut Unit, fresh: &Fresh) -> Result<Accepted, StoreError> {
         text: Some(message.sealed_text.len()),
         erases_text: false,
         is_moved: false,
+        moves: Default::default(),
         size: 0,
     };
     unit.standings.insert(message.id, standing);

@@ -6,8 +6,9 @@ use super::audit;
 use super::command::Failure;
 use super::connect::Conn;
 use super::entries::small;
+use super::webhooks;
 use crate::alert::MOST_OF_A_CODE;
-use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, changes};
+use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, WebhookKind, changes};
 use textgate_sms::{AlertState, MessageId, Severity, VsId};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -109,6 +110,8 @@ pub(super) async fn raise(conn: &Conn, new: &[NewAlert]) -> Result<Vec<(AlertRec
         };
         let Some(there) = there else {
             write(conn, record).await?;
+            let (kind, subject) = (WebhookKind::AlertRaised, record.id.as_u64());
+            webhooks::owe(conn, record.vs, kind, subject, record.last_ms).await?;
             raised.push((record.clone(), true));
             continue;
         };
@@ -131,6 +134,9 @@ pub(super) async fn step(
     let is_taken = alert.take(step);
     if is_taken {
         write(conn, &alert).await?;
+        if let Some((kind, at_ms)) = WebhookKind::of_step(step) {
+            webhooks::owe(conn, alert.vs, kind, alert.id.as_u64(), at_ms).await?;
+        }
     }
     Ok(Some((alert, is_taken)))
 }

@@ -7,7 +7,7 @@ use super::command::Failure;
 use super::connect::Conn;
 use super::entries::number;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard, otp};
+use super::{alerts, audit, guard, otp, webhooks};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -95,6 +95,14 @@ async fn make(conn: &Conn, changes: &Changes, change: &Change) -> Result<Made, F
             Some(user) => Made::new(user.vs, users::remove(conn, &user).await?),
             None => return conflict(format!("there is no user {id}: it was removed, or never made")),
         },
+        Change::PutWebhook(webhook) => {
+            virtual_server(conn, webhook.vs).await?;
+            Made::new(webhook.vs, webhooks::put(conn, webhook).await?)
+        }
+        Change::RemoveWebhook { id } => {
+            let (vs, told) = webhooks::remove(conn, *id).await?;
+            Made::new(vs, told)
+        }
         Change::PutOtpSettings { vs, settings } => {
             let (_, name) = virtual_server(conn, *vs).await?;
             Made::new(*vs, otp::put_settings(conn, *vs, &name, settings).await?)
@@ -204,6 +212,7 @@ async fn remove(conn: &Conn, id: VsId) -> Result<(String, Difference), Failure> 
         "DELETE FROM session WHERE person IN (SELECT id FROM person WHERE vs = $1)",
         "DELETE FROM person WHERE vs = $1",
         "DELETE FROM alert_entry WHERE vs = $1",
+        "DELETE FROM webhook WHERE vs = $1",
         "DELETE FROM virtual_server WHERE id = $1",
     ] {
         conn.run(sql, &[&number]).await?;

@@ -102,7 +102,7 @@ impl Database {
     /// A connection that is set up, driven by a task of this runtime. What is notified goes to `notices`.
     pub(super) async fn connect(
         &self,
-        notices: Option<UnboundedSender<String>>,
+        notices: Option<UnboundedSender<Heard>>,
     ) -> Result<Conn, tokio_postgres::Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(async move {
@@ -110,7 +110,9 @@ impl Database {
                 match poll_fn(|cx| connection.poll_message(cx)).await {
                     Some(Ok(AsyncMessage::Notification(notice))) => {
                         if let Some(notices) = &notices {
-                            let _ = notices.send(notice.channel().to_owned());
+                            let (channel, payload) =
+                                (notice.channel().to_owned(), notice.payload().to_owned());
+                            let _ = notices.send(Heard { channel, payload });
                         }
                     }
                     Some(Ok(_)) => {}
@@ -137,6 +139,12 @@ impl Database {
         }
         Ok(conn)
     }
+}
+
+/// What another node notified.
+pub(super) struct Heard {
+    pub(super) channel: String,
+    pub(super) payload: String,
 }
 
 /// One connection, with the statements it has prepared.

@@ -4,6 +4,7 @@ use super::alerts;
 use super::connect::{Conn, in_order, values};
 use super::load::all;
 use super::users;
+use super::webhooks;
 use crate::changes::role_of;
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
@@ -50,6 +51,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
         OTP_TEMPLATES,
         GUARD_RULES,
         alerts::ENTRIES,
+        webhooks::ALL,
     ];
     for sql in all_of_it {
         steps.push(conn.step(conn.statement(sql).await?, values![]));
@@ -65,6 +67,7 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
             "next_vs" => directory.next_vs = value as u32,
             "next_gateway" => directory.next_gateway = value as u32,
             "next_user" => directory.next_user = value as u32,
+            "next_webhook" => directory.next_webhook = value as u32,
             _ => {}
         }
     }
@@ -125,6 +128,9 @@ pub(super) async fn directory(conn: &Conn) -> Result<Directory, Error> {
     }
     for row in next() {
         directory.alert_entries.extend(alerts::read_entry(&row)?);
+    }
+    for row in next() {
+        directory.webhooks.push(webhooks::read(&row)?);
     }
     Ok(directory)
 }

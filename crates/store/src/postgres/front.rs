@@ -3,9 +3,10 @@
 use super::command::{Speak, Way};
 use super::{
     PostgresStore, accept, adopt, alerts, audit, change, entries, figures, guard, list, page, passcodes,
-    retention, sealed, sign_ins,
+    retention, sealed, sign_ins, webhooks,
 };
 use crate::queue::Urgency;
+use crate::webhook::MOST_EVENTS;
 use crate::*;
 use futures_util::future::{BoxFuture, ready};
 use std::path::PathBuf;
@@ -184,7 +185,12 @@ impl Store for PostgresStore {
     }
 
     fn directory(&self) -> Answer<'_, Directory> {
-        self.read(|conn| Box::pin(entries::directory(conn)))
+        let (read, desk) = (self.read(|conn| Box::pin(entries::directory(conn))), self.desk.clone());
+        Box::pin(async move {
+            let directory = read.await?;
+            desk.follow(&directory);
+            Ok(directory)
+        })
     }
 
     fn change(&self, actor: String, at_ms: i64, changes: Vec<Change>) -> Answer<'_, Directory> {
@@ -192,10 +198,12 @@ impl Store for PostgresStore {
         let made = self.now(change::Changes { actor, at_ms, changes }, |conn, input| {
             Box::pin(change::change(conn, input))
         });
-        let readers = self.readers.clone();
+        let (readers, desk) = (self.readers.clone(), self.desk.clone());
         Box::pin(async move {
             made.await?;
-            readers.read(|conn| Box::pin(entries::directory(conn))).await
+            let directory = readers.read(|conn| Box::pin(entries::directory(conn))).await?;
+            desk.follow(&directory);
+            Ok(directory)
         })
     }
 
@@ -303,6 +311,36 @@ impl Store for PostgresStore {
             let code = code.clone();
             Box::pin(async move { alerts::by_code(conn, &code).await })
         })
+    }
+
+    fn webhook_bell(&self) -> Arc<WebhookBell> {
+        self.desk.bell.clone()
+    }
+
+    fn delivers(&self, endpoint: u32) -> bool {
+        self.desk.delivers(endpoint, self.lease.hold())
+    }
+
+    fn owed_events(&self, endpoint: u32, after: u64, limit: usize) -> Answer<'_, Vec<OwedEvent>> {
+        self.read(move |conn| Box::pin(webhooks::owed(conn, endpoint, after, limit.min(MOST_EVENTS))))
+    }
+
+    fn tried_events(&self, tried: Vec<TriedEvent>) -> Answer<'static, ()> {
+        let weight = tried.len();
+        let way = bulk!(|_, _| (), |unit, input: &Vec<TriedEvent>| {
+            unit.note_tried(input);
+            Ok(())
+        });
+        self.keep(tried, weight, way)
+    }
+
+    fn event_log(&self, endpoint: u32, before: Option<u64>, limit: usize) -> Answer<'_, Vec<EventEntry>> {
+        self.read(move |conn| Box::pin(webhooks::log(conn, endpoint, before, limit.min(MOST_EVENTS))))
+    }
+
+    fn owe_again(&self, endpoint: u32, from: u64, to: u64, limit: usize) -> Answer<'_, usize> {
+        let again = webhooks::Again { endpoint, from, to, limit };
+        self.now(again, |conn, input| Box::pin(webhooks::again(conn, input)))
     }
 
     fn newest(&self) -> Answer<'_, MessageId> {

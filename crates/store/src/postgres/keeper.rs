@@ -3,7 +3,8 @@
 
 use super::adopt;
 use super::change::CHANNEL;
-use super::connect::{Conn, words};
+use super::connect::{Conn, Heard, words};
+use super::desk;
 use super::node::{self, BEAT};
 use super::writer::Surroundings;
 use crate::Notice;
@@ -45,19 +46,25 @@ pub(super) async fn keep(surroundings: Surroundings) {
 async fn listen(
     surroundings: &Surroundings,
     conn: &Conn,
-    mut heard: UnboundedReceiver<String>,
+    mut heard: UnboundedReceiver<Heard>,
     is_well: &mut bool,
     attempt: &mut Instant,
 ) -> Result<Infallible, Option<Error>> {
-    conn.batch(&format!("LISTEN {CHANNEL}")).await.map_err(Some)?;
+    conn.batch(&format!("LISTEN {CHANNEL}; LISTEN {}", desk::CHANNEL)).await.map_err(Some)?;
     // What was notified before is not heard; and something may be left from before this start.
     surroundings.lease.tell(Notice::Adoptable);
     surroundings.lease.tell(Notice::DirectoryChanged);
+    surroundings.desk.ring_all();
     let mut next_round = Instant::now();
     let mut settled = Vec::new();
+    let mut endpoints = Endpoints::default();
     loop {
         *attempt = Instant::now();
-        match timeout(PATIENCE, beat(surroundings, conn, &mut settled)).await {
+        let done = async {
+            let gone = beat(surroundings, conn, &mut settled).await?;
+            endpoints.look(surroundings, conn, gone).await
+        };
+        match timeout(PATIENCE, done).await {
             Ok(done) => done.map_err(Some)?,
             Err(_) => return Err(None),
         }
@@ -73,15 +80,59 @@ async fn listen(
             surroundings.partitions.make_ahead(conn, now_ms).await.map_err(Some)?;
         }
         let next_beat = tokio::time::Instant::now() + BEAT;
-        while let Ok(Some(_)) = tokio::time::timeout_at(next_beat, heard.recv()).await {
-            surroundings.lease.tell(Notice::DirectoryChanged);
+        while let Ok(Some(heard)) = tokio::time::timeout_at(next_beat, heard.recv()).await {
+            if heard.channel == desk::CHANNEL {
+                surroundings.desk.heard(&heard.payload);
+            } else {
+                surroundings.lease.tell(Notice::DirectoryChanged);
+                // An endpoint that is new has to be somebody's.
+                endpoints.is_due = true;
+                match timeout(PATIENCE, endpoints.take(surroundings, conn)).await {
+                    Ok(done) => done.map_err(Some)?,
+                    Err(_) => return Err(None),
+                }
+            }
         }
         tokio::time::sleep_until(next_beat).await;
     }
 }
 
-/// A sign of life, and a look for others'. `settled`: nodes that are gone, with nothing left.
-async fn beat(surroundings: &Surroundings, conn: &Conn, settled: &mut Vec<(i16, i64)>) -> Result<(), Error> {
+/// When there may be webhook endpoints that nobody delivers to.
+#[derive(Default)]
+struct Endpoints {
+    is_due: bool,
+    epoch: i64,
+    gone: Vec<(i16, i64)>,
+}
+
+impl Endpoints {
+    /// Looks where this node or one that is gone is other than at the last look.
+    async fn look(
+        &mut self,
+        surroundings: &Surroundings,
+        conn: &Conn,
+        gone: Vec<(i16, i64)>,
+    ) -> Result<(), Error> {
+        let epoch = surroundings.lease.hold().epoch;
+        self.is_due |= self.epoch != epoch || self.gone != gone;
+        (self.epoch, self.gone) = (epoch, gone);
+        self.take(surroundings, conn).await
+    }
+
+    async fn take(&mut self, surroundings: &Surroundings, conn: &Conn) -> Result<(), Error> {
+        if self.is_due {
+            self.is_due = surroundings.desk.take(conn, &surroundings.lease).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A sign of life, and a look for others'. `settled`: nodes that are gone, with nothing left. Answers those that are gone.
+async fn beat(
+    surroundings: &Surroundings,
+    conn: &Conn,
+    settled: &mut Vec<(i16, i64)>,
+) -> Result<Vec<(i16, i64)>, Error> {
     let sent = Instant::now();
     if node::beat(conn, surroundings.lease.hold()).await? {
         surroundings.lease.is_alone(node::is_alone(conn, surroundings.lease.hold()).await?);
@@ -92,14 +143,14 @@ async fn beat(surroundings: &Surroundings, conn: &Conn, settled: &mut Vec<(i16, 
     }
     let gone = node::gone(conn).await?;
     if gone.is_empty() || gone == *settled {
-        return Ok(());
+        return Ok(gone);
     }
     let ids: Vec<i16> = gone.iter().map(|(id, _)| *id).collect();
     if adopt::is_there_any(conn, &ids).await? {
         surroundings.lease.tell(Notice::Adoptable);
         settled.clear();
     } else {
-        *settled = gone;
+        settled.clone_from(&gone);
     }
-    Ok(())
+    Ok(gone)
 }

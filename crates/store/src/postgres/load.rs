@@ -12,6 +12,7 @@ use crate::events::TimeLine;
 use crate::rules::EarlyReceipt;
 use crate::standing::{Standing, payers_from_stored};
 use crate::{Finished, NewMessage, PasscodeStep, ReceiptRecord, rules};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use textgate_sms::{GatewayId, MessageId, MessageState, PhoneNumber, ReceiptState, VsId};
 use tokio_postgres::{Error, Row};
@@ -298,6 +299,7 @@ fn standing(row: &Row) -> Result<Standing, Error> {
         text: row.try_get::<_, Option<i32>>(10)?.map(|length| length as usize),
         erases_text: false,
         is_moved: false,
+        moves: SmallVec::new(),
         size: 0,
     })
 }

@@ -14,6 +14,7 @@ mod change;
 mod command;
 mod connect;
 mod copy;
+mod desk;
 mod entries;
 mod figures;
 mod flush;
@@ -36,6 +37,7 @@ mod sign_ins;
 mod tls;
 mod unit;
 mod users;
+mod webhooks;
 mod writer;
 
 pub use connect::Database;
@@ -46,6 +48,7 @@ use crate::queue::{Urgency, Waiting};
 use crate::*;
 use command::{Queue, Speak, Task, Way};
 use connect::Conn;
+use desk::Desk;
 use futures_util::future::{BoxFuture, ready};
 use lease::Lease;
 use partitions::Partitions;
@@ -131,6 +134,7 @@ pub struct PostgresStore {
     partitions: Partitions,
     told_ms: Arc<AtomicI64>,
     lease: Arc<Lease>,
+    desk: Arc<Desk>,
     accepts_waiting: usize,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -145,7 +149,7 @@ impl PostgresStore {
         let (queue, health) = (Arc::new(Queue::default()), Arc::new(Health::default()));
         let (partitions, told_ms) = (Partitions::default(), Arc::new(AtomicI64::new(0)));
         let readers = Arc::new(Readers::new(database.clone()));
-        let lease = Arc::new(Lease::new());
+        let (lease, desk) = (Arc::new(Lease::new()), Arc::<Desk>::default());
         let surroundings = Surroundings {
             database,
             queue: queue.clone(),
@@ -155,6 +159,7 @@ impl PostgresStore {
             told_ms: told_ms.clone(),
             name: options.node.into(),
             lease: lease.clone(),
+            desk: desk.clone(),
         };
         let (tell_started, started) = mpsc::channel();
         let run = {
@@ -172,7 +177,7 @@ impl PostgresStore {
             Err(_) => return Err(cannot("the writer did not start".to_owned())),
         }
         let (accepts_waiting, writer) = (options.accepts_waiting, Mutex::new(Some(thread)));
-        Ok(Self { queue, readers, health, partitions, told_ms, lease, accepts_waiting, writer })
+        Ok(Self { queue, readers, health, partitions, told_ms, lease, desk, accepts_waiting, writer })
     }
 
     /// Brings the tables to the newest version, and does nothing else.
@@ -299,6 +304,7 @@ async fn start(surroundings: &Surroundings) -> Result<Writer, StoreError> {
     schema::migrate(&conn, &shown).await?;
     surroundings.partitions.load(&conn).await.map_err(cannot)?;
     let newest = list::newest(&conn).await.map_err(cannot)?;
+    desk::first(&conn, &surroundings.desk).await.map_err(cannot)?;
     surroundings.told_ms.store(newest.accepted_ms(), Ordering::Relaxed);
     let sent = Instant::now();
     let hold = node::register(&conn, &surroundings.name, true).await?;

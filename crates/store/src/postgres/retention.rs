@@ -3,7 +3,7 @@
 
 use super::connect::{Conn, words};
 use super::partitions::{Cut, DAY_MS, Partitions};
-use super::{alerts, figures};
+use super::{alerts, figures, webhooks};
 use crate::rules::EARLY_KEPT_MS;
 use tokio_postgres::Error;
 
@@ -41,6 +41,7 @@ pub(super) async fn prune(
     while conn.run(EARLY, &[&(now_ms - EARLY_KEPT_MS), &CHUNK]).await? > 0 {}
     while conn.run(INBOUND, &[&before_ms, &CHUNK]).await? > 0 {}
     while alerts::expire(conn, before_ms, CHUNK).await? > 0 {}
+    webhooks::expire(conn, before_ms, CHUNK).await?;
     let mut gone = 0;
     for day in partitions.all(Cut::Message).into_iter().filter(|day| (day + 1) * DAY_MS <= before_ms) {
         if gone >= limit {

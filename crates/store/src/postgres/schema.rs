@@ -12,8 +12,12 @@ pub(super) const SCHEMA: &str = "textgate";
 pub(super) const TURN: i64 = 0x5447_6174_0001;
 
 /// The steps from each version to the next. Steps are only ever added.
-const STEPS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// What brought a database up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,8 @@ fn table(place: SealedPlace) -> Table {
     match place {
         SealedPlace::Settings(_) => Table { name: "gateway", owner: "id", octets: "settings" },
         SealedPlace::Totp(_) => Table { name: "person", owner: "id", octets: "totp" },
+        SealedPlace::Webhook(_) => Table { name: "webhook", owner: "id", octets: "secret" },
+        SealedPlace::FormerWebhook(_) => Table { name: "webhook", owner: "id", octets: "former_secret" },
         SealedPlace::Inbound(_) => Table { name: "inbound", owner: "gateway", octets: "sealed" },
         SealedPlace::Alert(_) => Table { name: "alert", owner: "id", octets: "sealed" },
         SealedPlace::Text(_) => Table { name: "message", owner: "id", octets: "text" },
@@ -66,19 +68,16 @@ pub(super) async fn page(
             break;
         }
     }
-    page.next = match after {
-        SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
-        SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
-        SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
-        SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
-        SealedPlace::Text(_) => None,
-    };
+    page.next = after.next_kind();
     Ok(page)
 }
 
 fn id(place: SealedPlace) -> i64 {
     match place {
-        SealedPlace::Settings(GatewayId(id)) | SealedPlace::Totp(id) => i64::from(id),
+        SealedPlace::Settings(GatewayId(id))
+        | SealedPlace::Totp(id)
+        | SealedPlace::Webhook(id)
+        | SealedPlace::FormerWebhook(id) => i64::from(id),
         SealedPlace::Inbound(id) => id as i64,
         SealedPlace::Alert(id) | SealedPlace::Text(id) => id.as_u64() as i64,
     }
@@ -89,6 +88,8 @@ fn at(kind: SealedPlace, id: i64) -> SealedPlace {
     match kind {
         SealedPlace::Settings(_) => SealedPlace::Settings(GatewayId(id as u32)),
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
+        SealedPlace::Webhook(_) => SealedPlace::Webhook(id as u32),
+        SealedPlace::FormerWebhook(_) => SealedPlace::FormerWebhook(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
@@ -101,9 +102,11 @@ pub(super) async fn reseal(conn: &Conn, resealed: &[Resealed]) -> Result<usize, 
         // Whoever changes the directory at the same time counts its version too.
         audit::take_turn(conn).await?;
     }
-    let kinds: [fn(SealedPlace) -> bool; 5] = [
+    let kinds: [fn(SealedPlace) -> bool; 7] = [
         |place| matches!(place, SealedPlace::Settings(_)),
         |place| matches!(place, SealedPlace::Totp(_)),
+        |place| matches!(place, SealedPlace::Webhook(_)),
+        |place| matches!(place, SealedPlace::FormerWebhook(_)),
         |place| matches!(place, SealedPlace::Inbound(_)),
         |place| matches!(place, SealedPlace::Alert(_)),
         |place| matches!(place, SealedPlace::Text(_)),

@@ -1,8 +1,10 @@
 //! One transaction in memory: what was read for it, what the operations made of it, and what is to be written.
 
+use super::desk::Told;
+use super::webhooks::NewEvent;
 use crate::rules::{EarlyReceipt, Ground, Under};
 use crate::standing::Standing;
-use crate::{InboundRecord, NewMessage, PasscodeRecord, ReceiptRecord};
+use crate::{EventState, InboundRecord, NewMessage, PasscodeRecord, ReceiptRecord, TriedEvent, WebhookKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -90,6 +92,12 @@ pub(super) struct Unit {
     pub(super) passcodes: BTreeMap<MessageId, Passcode>,
     /// Messages that phones sent.
     pub(super) inbound: Vec<InboundRecord>,
+    /// Which webhook endpoints are told of what.
+    pub(super) told: Arc<Told>,
+    /// Events that they are owed.
+    pub(super) owed: Vec<NewEvent>,
+    /// What came of attempts to deliver events: how many of each, and the last.
+    pub(super) tried: BTreeMap<(u32, u64), (i32, TriedEvent)>,
     /// The latest time that an operation named.
     pub(super) told_ms: i64,
     /// The transaction was begun, to read something.
@@ -138,6 +146,19 @@ impl Unit {
             && self.spent.values().all(|spent| *spent == 0)
             && self.passcodes.values().all(|passcode| !passcode.is_new && !passcode.is_changed)
             && self.inbound.is_empty()
+            && self.owed.is_empty()
+            && self.tried.is_empty()
+    }
+
+    /// Notes what came of attempts to deliver events.
+    pub(super) fn note_tried(&mut self, tried: &[TriedEvent]) {
+        for one in tried {
+            let noted = self.tried.entry((one.endpoint, one.id)).or_insert_with(|| (0, one.clone()));
+            noted.0 = noted.0.saturating_add(1);
+            if noted.1.state != EventState::Delivered {
+                noted.1 = one.clone();
+            }
+        }
     }
 }
 
@@ -153,8 +174,11 @@ impl Ground for Unit {
         Ok(self.standings.remove(&id))
     }
 
-    fn save(&mut self, standing: Standing) -> Result<(), Infallible> {
+    fn save(&mut self, mut standing: Standing) -> Result<(), Infallible> {
         self.changed.insert(standing.id);
+        for (kind, at_ms) in standing.take_moves() {
+            self.owe(standing.vs, kind, standing.id.as_u64(), at_ms)?;
+        }
         self.put_back(standing);
         Ok(())
     }
@@ -165,6 +189,12 @@ impl Ground for Unit {
 
     fn refund(&mut self, payers: &[VsId], segments: u8) -> Result<(), Infallible> {
         self.give_back(payers, segments);
+        Ok(())
+    }
+
+    fn owe(&mut self, vs: VsId, kind: WebhookKind, subject: u64, at_ms: i64) -> Result<(), Infallible> {
+        let wanted = self.told.of(vs).iter().filter(|(_, kinds)| kinds.has(kind));
+        self.owed.extend(wanted.map(|(endpoint, _)| NewEvent { endpoint: *endpoint, kind, subject, at_ms }));
         Ok(())
     }
 

@@ -8,13 +8,15 @@ mod trouble;
 
 use super::command::{Command, Failure, Queue, Task, Trouble, Way, trouble, unavailable};
 use super::connect::{Conn, Database, in_order, values};
+use super::desk::Desk;
 use super::lease::Lease;
 use super::load::Needs;
 use super::node::{self, FENCE, Hold};
 use super::partitions::{Cut, Partitions};
+use super::webhooks::Written;
 use super::{Health, flush};
 use crate::queue::{Next, Urgency};
-use crate::{CommitStats, Observer, StoreError};
+use crate::{CommitStats, Observer, Owed, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -74,6 +76,8 @@ pub(super) struct Surroundings {
     pub(super) name: Arc<str>,
     /// Its right to send.
     pub(super) lease: Arc<Lease>,
+    /// What it knows of webhook endpoints.
+    pub(super) desk: Arc<Desk>,
 }
 
 impl Surroundings {
@@ -260,6 +264,7 @@ impl Writer {
             Ok(Err(error)) => return Err(self.rolled_back(conn, &error).await),
             Err(_) => return Err(Trouble::Database(silent())),
         };
+        unit.told = self.surroundings.desk.told();
         for command in &mut *batch {
             if let Err(error) = command.apply(&mut unit) {
                 if unit.is_begun {
@@ -275,7 +280,13 @@ impl Writer {
             return ended.map_err(|error| trouble(&error));
         }
         self.early += unit.new_early.len();
-        let mut steps = match flush::steps(conn, &mut unit, self.hold.id).await {
+        let (webhooks, desk) = (Written::of(&mut unit), self.surroundings.desk.clone());
+        let steps = async {
+            let mut steps = flush::steps(conn, &mut unit, self.hold.id).await?;
+            webhooks.steps(conn, &desk, self.hold, &mut steps).await?;
+            Ok::<_, tokio_postgres::Error>(steps)
+        };
+        let mut steps = match steps.await {
             Ok(steps) => steps,
             Err(error) => return Err(self.rolled_back(conn, &error).await),
         };
@@ -283,6 +294,11 @@ impl Writer {
             steps.insert(0, conn.plain("BEGIN"));
         }
         self.finish(conn, steps).await?;
+        let owed = webhooks.endpoints();
+        if !owed.is_empty() {
+            // Those that others deliver to are not run here, and heard by those.
+            desk.bell.ring(owed.into_iter().map(|endpoint| (endpoint, Owed::More)));
+        }
         if self.early > EARLY_BETWEEN_LOOKS {
             self.early = 0;
             if let Err(error) = flush::bound_early(conn).await {

@@ -2,8 +2,9 @@
 
 use super::command::Failure;
 use super::session::Session;
+use super::webhooks;
 use crate::alert::MOST_OF_A_CODE;
-use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, changes};
+use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, WebhookKind, changes};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use textgate_sms::{AlertState, MessageId, Severity, VsId};
 
@@ -111,6 +112,7 @@ pub(super) fn raise(
         };
         let Some(there) = there else {
             write(connection, record)?;
+            webhooks::owe(session, record.vs, WebhookKind::AlertRaised, record.id.as_u64(), record.last_ms)?;
             raised.push((record.clone(), true));
             continue;
         };
@@ -132,6 +134,9 @@ pub(super) fn step(
     let is_taken = alert.take(step);
     if is_taken {
         write(session.connection, &alert)?;
+        if let Some((kind, at_ms)) = WebhookKind::of_step(step) {
+            webhooks::owe(session, alert.vs, kind, alert.id.as_u64(), at_ms)?;
+        }
     }
     Ok(Some((alert, is_taken)))
 }

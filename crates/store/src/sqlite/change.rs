@@ -5,7 +5,7 @@ use super::entries::number;
 use super::otp;
 use super::session::Session;
 use super::users::{self, ancestry};
-use super::{alerts, audit, guard};
+use super::{alerts, audit, guard, webhooks};
 use crate::changes::{self, called, from_to, role_code, role_of, shown_key};
 use crate::{
     Allocation, AuditNote, Change, Difference, NewApiKey, NewGateway, Role, SmsSettings, StoreError,
@@ -32,7 +32,7 @@ pub(super) fn change(session: &mut Session<'_>, changes: &Changes) -> Result<(),
                 Change::RemoveVirtualServer { id } => Some(ancestry(connection, *id)?),
                 _ => None,
             };
-            let Made { vs, action, difference } = make(connection, changes, change)?;
+            let Made { vs, action, difference } = make(session, changes, change)?;
             let scope = removed.map_or_else(|| ancestry(connection, vs), Ok)?;
             let note = AuditNote { at_ms: changes.at_ms, actor: changes.actor.clone(), vs, action };
             audit::append(connection, &note, &scope, &difference)?;
@@ -57,14 +57,26 @@ impl Made {
     }
 }
 
-fn make(connection: &Connection, changes: &Changes, change: &Change) -> Result<Made, Failure> {
-    let at_ms = changes.at_ms;
+fn make(session: &mut Session<'_>, changes: &Changes, change: &Change) -> Result<Made, Failure> {
+    let (connection, at_ms) = (session.connection, changes.at_ms);
     Ok(match change {
         Change::AddVirtualServer { id, parent, name } => {
             Made::new(*id, add_virtual_server(connection, at_ms, *id, *parent, name)?)
         }
         Change::RenameVirtualServer { id, name } => Made::new(*id, rename(connection, *id, name)?),
-        Change::RemoveVirtualServer { id } => Made::new(*id, remove(connection, *id)?),
+        Change::RemoveVirtualServer { id } => {
+            let made = Made::new(*id, remove(connection, *id)?);
+            webhooks::remove_all_of(session, *id)?;
+            made
+        }
+        Change::PutWebhook(webhook) => {
+            virtual_server(connection, webhook.vs)?;
+            Made::new(webhook.vs, webhooks::put(session, webhook)?)
+        }
+        Change::RemoveWebhook { id } => {
+            let (vs, told) = webhooks::remove(session, *id)?;
+            Made::new(vs, told)
+        }
         Change::PutSmsSettings { vs, settings, gateways, difference } => {
             let action = put_settings(connection, *vs, settings, gateways)?;
             Made::new(*vs, (action, difference.clone()))

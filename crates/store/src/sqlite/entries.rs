@@ -1,6 +1,6 @@
 //! Reading everything but messages: the directory, credits, the ledger.
 
-use super::{alerts, guard, users};
+use super::{alerts, guard, users, webhooks};
 use crate::changes::role_of;
 use crate::{
     ApiKeyRecord, Credits, Directory, GatewayRecord, LedgerEntry, OtpTemplate, SmsSettings, VirtualServer,
@@ -29,9 +29,11 @@ pub(super) fn directory(connection: &Connection) -> rusqlite::Result<Directory> 
         next_vs: number(&transaction, "next_vs")? as u32,
         next_gateway: number(&transaction, "next_gateway")? as u32,
         next_user: number(&transaction, "next_user")? as u32,
+        next_webhook: number(&transaction, "next_webhook")? as u32,
         users: users::all(&transaction)?,
         guard_rules: guard::rules(&transaction)?,
         alert_entries: alerts::entries(&transaction)?,
+        webhooks: webhooks::all(&transaction)?,
         virtual_servers: all(
             &transaction,
             "SELECT id, parent, name, created_ms FROM virtual_server ORDER BY id",

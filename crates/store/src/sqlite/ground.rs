@@ -1,12 +1,12 @@
 //! SQLite as the ground the [rules](crate::rules) stand on: one row read, one row written at a time.
 
-use super::early;
 use super::session::Session;
-use crate::ReceiptRecord;
+use super::{early, webhooks};
 use crate::awaiting::Awaiting;
 use crate::events::TimeLine;
 use crate::rules::{EarlyReceipt, Ground, Under};
 use crate::standing::{Standing, payers_from_stored, payers_stored};
+use crate::{ReceiptRecord, WebhookKind};
 use rusqlite::{OptionalExtension, Row, params};
 use smallvec::SmallVec;
 use textgate_sms::{GatewayId, MessageId, MessageState, VsId};
@@ -42,6 +42,7 @@ impl Ground for Session<'_> {
                 text: row.get::<_, Option<i64>>(9)?.map(|length| length as usize),
                 erases_text: false,
                 is_moved: false,
+                moves: SmallVec::new(),
                 size: 0,
             };
             standing.size = size_without_line(&standing) + blob_size(row.get_ref(8)?.as_blob()?.len());
@@ -52,6 +53,9 @@ impl Ground for Session<'_> {
 
     /// In a row of the same size where that can be.
     fn save(&mut self, mut standing: Standing) -> rusqlite::Result<()> {
+        for (kind, at_ms) in standing.take_moves() {
+            self.owe(standing.vs, kind, standing.id.as_u64(), at_ms)?;
+        }
         if standing.erases_text {
             standing.text = None;
         }
@@ -82,6 +86,10 @@ impl Ground for Session<'_> {
 
     fn refund(&mut self, payers: &[VsId], segments: u8) -> rusqlite::Result<()> {
         self.purse.refund(&mut self.statements, payers, segments)
+    }
+
+    fn owe(&mut self, vs: VsId, kind: WebhookKind, subject: u64, at_ms: i64) -> rusqlite::Result<()> {
+        webhooks::owe(self, vs, kind, subject, at_ms)
     }
 
     fn add_receipt_id(

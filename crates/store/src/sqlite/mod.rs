@@ -31,9 +31,11 @@ mod sealed;
 mod session;
 mod sign_ins;
 mod users;
+mod webhooks;
 mod writer;
 
 use crate::queue::{Urgency, Waiting};
+use crate::webhook::MOST_EVENTS;
 use crate::*;
 use command::{Queue, Task, Work};
 use futures_util::future::ready;
@@ -69,6 +71,7 @@ pub struct SqliteStore {
     health: Health,
     accepts_waiting: usize,
     most_pages: Arc<AtomicU32>,
+    bell: Arc<WebhookBell>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -85,6 +88,7 @@ impl SqliteStore {
         let checkpoints = checkpoint::Checkpoints::start(path)?;
         let (queue, health) = (Arc::new(Queue::default()), Health::default());
         let most_pages = Arc::new(AtomicU32::new(writer::UNLIMITED));
+        let bell = Arc::<WebhookBell>::default();
         let readers = Arc::new(Readers::new(path.to_owned()));
         let (tell_started, started) = mpsc::channel();
         let run = {
@@ -94,6 +98,7 @@ impl SqliteStore {
                 health,
                 observer: options.observer,
                 most_pages: most_pages.clone(),
+                bell: bell.clone(),
             };
             move || {
                 let outcome = write(surroundings, &connection, checkpoints, &tell_started);
@@ -111,7 +116,15 @@ impl SqliteStore {
             Err(_) => return Err(cannot("the writer did not start".to_owned())),
         }
         let writer = Mutex::new(Some(thread));
-        Ok(Self { queue, readers, health, accepts_waiting: options.accepts_waiting, most_pages, writer })
+        Ok(Self {
+            queue,
+            readers,
+            health,
+            accepts_waiting: options.accepts_waiting,
+            most_pages,
+            bell,
+            writer,
+        })
     }
 
     /// Lets the file grow to this many pages of 4 KiB and no further, so that tests can fill the disk; `None` lets it
@@ -434,6 +447,27 @@ impl Store for SqliteStore {
         Some((room.f_bavail.saturating_mul(room.f_frsize), room.f_blocks.saturating_mul(room.f_frsize)))
     }
 
+    fn webhook_bell(&self) -> Arc<WebhookBell> {
+        self.bell.clone()
+    }
+
+    fn owed_events(&self, endpoint: u32, after: u64, limit: usize) -> Answer<'_, Vec<OwedEvent>> {
+        self.read(move |connection| webhooks::owed(connection, endpoint, after, limit.min(MOST_EVENTS)))
+    }
+
+    fn tried_events(&self, tried: Vec<TriedEvent>) -> Answer<'static, ()> {
+        let weight = tried.len();
+        self.keep(tried, weight, |session, input| webhooks::tried(session, input))
+    }
+
+    fn event_log(&self, endpoint: u32, before: Option<u64>, limit: usize) -> Answer<'_, Vec<EventEntry>> {
+        self.read(move |connection| webhooks::log(connection, endpoint, before, limit.min(MOST_EVENTS)))
+    }
+
+    fn owe_again(&self, endpoint: u32, from: u64, to: u64, limit: usize) -> Answer<'_, usize> {
+        self.now(webhooks::Again { endpoint, from, to, limit }, webhooks::again)
+    }
+
     fn newest(&self) -> Answer<'_, MessageId> {
         self.read(list::newest)
     }
@@ -441,6 +475,13 @@ impl Store for SqliteStore {
     fn prune(&self, before_ms: i64, limit: usize) -> Answer<'_, usize> {
         Box::pin(async move {
             while self.write(before_ms, Urgency::Lingers, 1, false, None, retention::expire).await? > 0 {}
+            let borders =
+                Arc::new(self.read(move |connection| webhooks::borders(connection, before_ms)).await?);
+            let expire: Work<Arc<Vec<webhooks::Border>>, usize> =
+                |session, borders| webhooks::expire(session, borders);
+            while self.write(borders.clone(), Urgency::Lingers, retention::CHUNK, false, None, expire).await?
+                > 0
+            {}
             let old = self.read(move |connection| retention::old(connection, before_ms, limit)).await?;
             self.in_chunks(old, |session, input| retention::delete(session, input)).await
         })

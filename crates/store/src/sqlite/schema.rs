@@ -1,6 +1,6 @@
 //! The tables, and how older files are brought to them: one step per version, each in one transaction.
 
-use super::audit;
+use super::{audit, webhooks};
 use crate::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     Step { sql: STEP_PASSCODES, then: None },
     Step { sql: STEP_GUARD, then: None },
     Step { sql: STEP_ALERTS, then: None },
+    Step { sql: webhooks::STEP, then: None },
 ];
 
 /// From one version to the next.
@@ -378,7 +379,7 @@ fn take(connection: &Connection, number: i64, step: &Step) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{alerts, figures, page, passcodes};
+    use super::super::{alerts, figures, page, passcodes, webhooks};
     use super::*;
 
     fn fresh() -> Connection {
@@ -428,6 +429,7 @@ mod tests {
         .chain(page::SEARCHES)
         .chain(passcodes::SEARCHES)
         .chain(alerts::SEARCHES)
+        .chain(webhooks::SEARCHES)
         {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             // What is not bound is NULL, which a plan does not depend on.

@@ -26,6 +26,12 @@ pub(super) fn page(
         SealedPlace::Totp(id) => {
             ("SELECT id, id, totp FROM user WHERE id > ?1 ORDER BY id LIMIT ?2", i64::from(id))
         }
+        SealedPlace::Webhook(id) => {
+            ("SELECT id, id, secret FROM webhook WHERE id > ?1 ORDER BY id LIMIT ?2", i64::from(id))
+        }
+        SealedPlace::FormerWebhook(id) => {
+            ("SELECT id, id, former_secret FROM webhook WHERE id > ?1 ORDER BY id LIMIT ?2", i64::from(id))
+        }
         SealedPlace::Inbound(id) => {
             ("SELECT id, gateway, sealed FROM inbound WHERE id > ?1 ORDER BY id LIMIT ?2", id as i64)
         }
@@ -53,13 +59,7 @@ pub(super) fn page(
             return Ok(page);
         }
     }
-    page.next = match after {
-        SealedPlace::Settings(_) => Some(SealedPlace::Totp(0)),
-        SealedPlace::Totp(_) => Some(SealedPlace::Inbound(0)),
-        SealedPlace::Inbound(_) => Some(SealedPlace::Alert(MessageId::from_u64(0))),
-        SealedPlace::Alert(_) => Some(SealedPlace::Text(MessageId::from_u64(0))),
-        SealedPlace::Text(_) => None,
-    };
+    page.next = after.next_kind();
     Ok(page)
 }
 
@@ -68,6 +68,8 @@ fn place(kind: SealedPlace, id: i64) -> SealedPlace {
     match kind {
         SealedPlace::Settings(_) => SealedPlace::Settings(GatewayId(id as u32)),
         SealedPlace::Totp(_) => SealedPlace::Totp(id as u32),
+        SealedPlace::Webhook(_) => SealedPlace::Webhook(id as u32),
+        SealedPlace::FormerWebhook(_) => SealedPlace::FormerWebhook(id as u32),
         SealedPlace::Inbound(_) => SealedPlace::Inbound(id as u64),
         SealedPlace::Alert(_) => SealedPlace::Alert(MessageId::from_u64(id as u64)),
         SealedPlace::Text(_) => SealedPlace::Text(MessageId::from_u64(id as u64)),
@@ -85,6 +87,12 @@ pub(super) fn reseal(session: &mut Session<'_>, resealed: &[Resealed]) -> Result
                 ("UPDATE gateway SET settings = ?3 WHERE id = ?1 AND settings = ?2", i64::from(id))
             }
             SealedPlace::Totp(id) => ("UPDATE user SET totp = ?3 WHERE id = ?1 AND totp = ?2", i64::from(id)),
+            SealedPlace::Webhook(id) => {
+                ("UPDATE webhook SET secret = ?3 WHERE id = ?1 AND secret = ?2", i64::from(id))
+            }
+            SealedPlace::FormerWebhook(id) => {
+                ("UPDATE webhook SET former_secret = ?3 WHERE id = ?1 AND former_secret = ?2", i64::from(id))
+            }
             SealedPlace::Inbound(id) => {
                 ("UPDATE inbound SET sealed = ?3 WHERE id = ?1 AND sealed = ?2", id as i64)
             }

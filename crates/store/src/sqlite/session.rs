@@ -4,6 +4,7 @@ use super::command::Failure;
 use super::early::Early;
 use super::periods::{IDEMPOTENCY, Periods, RECEIPT_IDS};
 use super::purse::Purse;
+use super::webhooks::Endpoints;
 use rusqlite::{Connection, Statement};
 
 /// Statements that run once or more per message. Prepared once; a lookup in a cache by their text would cost as much as they do.
@@ -70,6 +71,7 @@ pub(super) struct Session<'c> {
     pub(super) early: Early,
     pub(super) receipt_periods: Periods,
     pub(super) key_periods: Periods,
+    pub(super) endpoints: Endpoints,
     /// The latest time the store was told (Unix time, ms): it has no clock of its own.
     pub(super) told_ms: i64,
 }
@@ -79,6 +81,8 @@ impl<'c> Session<'c> {
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         let mut early = Early::default();
         early.load(connection)?;
+        let mut endpoints = Endpoints::default();
+        endpoints.load(connection)?;
         Ok(Self {
             connection,
             statements: Statements::new(connection)?,
@@ -86,6 +90,7 @@ impl<'c> Session<'c> {
             early,
             receipt_periods: Periods::load(connection, RECEIPT_IDS)?,
             key_periods: Periods::load(connection, IDEMPOTENCY)?,
+            endpoints,
             told_ms: super::list::newest(connection)?.accepted_ms(),
         })
     }
@@ -114,6 +119,7 @@ impl<'c> Session<'c> {
     pub(super) fn forget(&mut self) {
         self.purse.clear();
         self.early.forget();
+        self.endpoints.forget();
     }
 
     /// Applies one operation so that its failure undoes nothing but itself. One that touches early receipts is to
@@ -138,6 +144,7 @@ impl<'c> Session<'c> {
                     self.connection.execute_batch("ROLLBACK TO operation; RELEASE operation")?;
                 }
                 self.purse.clear();
+                self.endpoints.forget();
                 Err(failure)
             }
         }

@@ -5,7 +5,7 @@ use super::checkpoint::Checkpoints;
 use super::command::{Command, Queue};
 use super::session::Session;
 use crate::queue::Next;
-use crate::{CommitStats, Observer, StoreError};
+use crate::{CommitStats, Observer, StoreError, WebhookBell};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,6 +41,8 @@ pub(super) struct Surroundings {
     pub(super) observer: Observer,
     /// How far the file may grow, in pages.
     pub(super) most_pages: Arc<AtomicU32>,
+    /// Rung where a webhook endpoint is owed something new.
+    pub(super) bell: Arc<WebhookBell>,
 }
 
 /// As far as SQLite itself allows.
@@ -118,6 +120,10 @@ impl<'c> Writer<'c> {
             Ok(()) => {
                 let stats = CommitStats { took: began.elapsed(), operations: count };
                 self.recovered();
+                let owed = self.session.endpoints.take_owed();
+                if !owed.is_empty() {
+                    self.surroundings.bell.ring(owed);
+                }
                 for command in batch {
                     command.answer();
                 }

@@ -20,11 +20,21 @@ fn texts(file: &str) -> BTreeMap<String, String> {
 /// English texts that no German one is like.
 fn english_only() -> BTreeSet<String> {
     let (en, de) = (
-        texts(include_str!("../../../console/texts/en.toml")),
-        texts(include_str!("../../../console/texts/de.toml")),
+        [
+            texts(include_str!("../../../console/texts/en.toml")),
+            texts(include_str!("../../../console/texts/webhooks-en.toml")),
+        ],
+        [
+            texts(include_str!("../../../console/texts/de.toml")),
+            texts(include_str!("../../../console/texts/webhooks-de.toml")),
+        ],
     );
-    let german: BTreeSet<&String> = de.values().collect();
-    en.values().filter(|text| !text.contains('{') && !german.contains(text)).cloned().collect()
+    let german: BTreeSet<&String> = de.iter().flat_map(BTreeMap::values).collect();
+    en.iter()
+        .flat_map(BTreeMap::values)
+        .filter(|text| !text.contains('{') && !german.contains(text))
+        .cloned()
+        .collect()
 }
 
 /// Every text on the page that is not marked as English.
@@ -75,6 +85,8 @@ async fn no_text_of_the_consoles_own_stays_english_on_a_german_page() {
     server.serve().await;
     add_user(&server, "ada", "acme", "administrator");
     let sent = server.api().send_until(json!({"to": PHONE, "text": "hallo"}), "delivered").await;
+    let webhook = json!({"url": "https://example.com/hook", "events": ["message.sent"]});
+    server.api().post("/v1/webhooks", webhook).await.expect(201);
     let Some(browser) = Browser::open_with(Options { language: "de", ..Options::default() }).await else {
         return;
     };
@@ -99,6 +111,8 @@ async fn no_text_of_the_consoles_own_stays_english_on_a_german_page() {
         "passcodes",
         "passcodes/templates",
         "passcodes/settings",
+        "webhooks",
+        "webhooks/1",
         "virtual-servers",
         "users",
         "api-keys",

@@ -15,6 +15,11 @@ mod kit;
 #[path = "../faults/shim.rs"]
 mod shim;
 
+// The receiver of the end-to-end tests.
+#[allow(dead_code)]
+#[path = "../e2e/webhooks/receiver.rs"]
+mod receiver;
+
 mod browser;
 mod site;
 mod visitor;
@@ -38,6 +43,7 @@ mod sessions;
 mod sign_in;
 mod sms_settings;
 mod sms_settings_kinds;
+mod webhooks;
 mod welcome;
 
 /// A value for a query or a path's part.

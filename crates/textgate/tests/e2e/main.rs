@@ -32,3 +32,4 @@ mod send;
 mod service;
 mod shared;
 mod tenants;
+mod webhooks;

@@ -1,7 +1,7 @@
 //! The program on PostgreSQL, and what it does while the database is in trouble.
 
 #[path = "../../../store/tests/store/postgres/server.rs"]
-mod server;
+pub mod server;
 
 use super::kit::{Api, PATIENCE, PHONE, Server, eventually, manifest, smpp, smsc, smsc_that};
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use textgate_simulator::{Behaviour, Smsc};
 
 /// A database that belongs to a role which may do nothing else, with a password that nobody may see.
-fn database(postgres: &Postgres) -> String {
+pub fn database(postgres: &Postgres) -> String {
     let url = postgres.database();
     let name = url.rsplit('/').next().unwrap();
     postgres.sql("postgres", &format!("CREATE ROLE app_{name} LOGIN PASSWORD 'hunter2'"));

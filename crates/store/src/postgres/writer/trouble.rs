@@ -157,6 +157,8 @@ impl Writer {
         {
             self.abandoned.extend(doubt.unheard);
             doubt.batch.into_iter().for_each(|command| command.answer());
+            // It may have owed events, and nobody was told.
+            self.surroundings.desk.ring_all();
         }
         if !self.abandoned.is_empty() {
             // They are on disk, so they are sent; nobody has them in memory.

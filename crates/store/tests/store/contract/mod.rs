@@ -14,6 +14,7 @@ pub mod people;
 pub mod receipts;
 pub mod retention;
 pub mod sealing;
+pub mod webhooks;
 
 use smallvec::{SmallVec, smallvec};
 use std::path::Path;
@@ -153,6 +154,16 @@ macro_rules! every_store_keeps {
                 alerts_are_listed_by_virtual_server_state_and_code
                 old_alerts_are_pruned
                 what_is_set_for_alerts_is_in_the_directory;
+            webhooks:
+                an_endpoint_is_owed_each_change_after_reopening_too
+                a_state_that_is_already_final_owes_nothing
+                an_endpoint_is_owed_what_happens_to_alerts
+                what_was_delivered_is_owed_no_more_and_can_be_owed_again
+                what_an_endpoint_has_stays_delivered_whatever_comes_late
+                the_bell_tells_for_whom_a_commit_brought_something
+                a_number_of_an_endpoint_is_never_used_twice
+                an_endpoint_goes_with_its_virtual_server
+                events_go_with_history_and_with_their_endpoint;
             files:
                 closing_writes_what_waits_and_refuses_what_comes
                 dropping_the_store_writes_what_waits;

@@ -53,6 +53,15 @@ async fn filled(stores: &impl Stores) -> Arc<dyn Store> {
             difference: Difference::default(),
         },
         Change::PutUser(user),
+        Change::PutWebhook(WebhookRecord {
+            sealed_secret: sealed_under(0, "webhook"),
+            former: Some((sealed_under(0, "former"), T)),
+            ..webhooks::webhook(1)
+        }),
+        Change::PutWebhook(WebhookRecord {
+            sealed_secret: sealed_under(7, "webhook"),
+            ..webhooks::webhook(2)
+        }),
     ];
     store.change("test".into(), T, changes).await.unwrap();
     let inbound = InboundRecord { gateway: GATEWAY, at_ms: T, sealed: sealed_under(0, "inbound") };
@@ -73,14 +82,15 @@ pub async fn what_is_sealed_under_other_keys_is_found_page_by_page(stores: &impl
         let found = all(&store, 7, limit).await;
         let places: Vec<SealedPlace> = found.iter().map(|sealed| sealed.place).collect();
         assert_eq!(places[..2], [SealedPlace::Settings(GATEWAY), SealedPlace::Totp(1)]);
-        assert!(matches!(places[2..4], [SealedPlace::Inbound(_), SealedPlace::Inbound(_)]), "{places:?}");
-        assert_eq!(places[4], SealedPlace::Alert(id(7)));
-        assert_eq!(places[5..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
-        let owners: Vec<u64> = found[..6].iter().map(|sealed| sealed.owner).collect();
-        assert_eq!(owners, [1, 1, 1, 1, id(7).as_u64(), id(1).as_u64()], "what each is bound to");
-        assert_eq!(found[5].octets, sealed_under(0, "text 1"));
+        assert_eq!(places[2..4], [SealedPlace::Webhook(1), SealedPlace::FormerWebhook(1)]);
+        assert!(matches!(places[4..6], [SealedPlace::Inbound(_), SealedPlace::Inbound(_)]), "{places:?}");
+        assert_eq!(places[6], SealedPlace::Alert(id(7)));
+        assert_eq!(places[7..], [1, 3, 4, 5].map(|n| SealedPlace::Text(id(n))), "2 is erased, 6 is under it");
+        let owners: Vec<u64> = found[..8].iter().map(|sealed| sealed.owner).collect();
+        assert_eq!(owners, [1, 1, 1, 1, 1, 1, id(7).as_u64(), id(1).as_u64()], "what each is bound to");
+        assert_eq!(found[7].octets, sealed_under(0, "text 1"));
     }
-    assert_eq!(all(&store, 0, 100).await.len(), 1);
+    assert_eq!(all(&store, 0, 100).await.len(), 2);
 }
 
 pub async fn what_is_sealed_anew_is_there_after_reopening(stores: &impl Stores) {
@@ -96,6 +106,8 @@ pub async fn what_is_sealed_anew_is_there_after_reopening(stores: &impl Stores) 
     let directory = store.directory().await.unwrap();
     assert_eq!(directory.gateways[0].sealed_settings, sealed_under(7, "settings"));
     assert_eq!(directory.users[0].sealed_totp, Some(sealed_under(7, "totp")));
+    assert_eq!(directory.webhooks[0].sealed_secret, sealed_under(7, "webhook"));
+    assert_eq!(directory.webhooks[0].former, Some((sealed_under(7, "former"), T)));
     assert!(directory.version > version, "who keeps a copy of the directory learns of it");
     assert_eq!(store.alert(id(7)).await.unwrap().unwrap().sealed, sealed_under(7, "alert"));
     let read = read(&store, 4).await;

@@ -38,6 +38,8 @@ async fn fill(store: &Arc<dyn Store>) {
         Change::PutApiKey(key),
         Change::PutUser(user),
         Change::PutAlertEntry { entry: contact, difference: Difference::default() },
+        Change::PutWebhook(webhooks::webhook(1)),
+        Change::PutWebhook(WebhookRecord { former: Some((vec![7], T)), ..webhooks::webhook(2) }),
         Change::PutOtpSettings { vs: VS, settings: serde_json::json!({"length": 8}) },
         Change::PutOtpTemplate(OtpTemplate {
             vs: VS,
@@ -114,6 +116,7 @@ async fn look(store: &Arc<dyn Store>) -> String {
     seen += &format!("{:?} {:?}", store.all_credits().await.unwrap(), store.ledger(VS, 9).await.unwrap());
     seen += &format!("{:?} {:?}", store.sessions().await.unwrap(), audit(store, 50).await);
     seen += &format!("{:?}", store.alerts(VS, None, None, 9).await.unwrap());
+    seen += &format!("{:?}", store.event_log(2, None, 100).await.unwrap());
     for n in [0, 99, 100, 7_999, 8_000] {
         let message = read(store, n).await;
         seen += &format!(
@@ -145,6 +148,7 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
     let embedded: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
     fill(&embedded).await;
     let before = look(&embedded).await;
+    let before_newest = embedded.event_log(2, None, 1).await.unwrap()[0].event.id;
     let url = Postgres::shared().database();
     let to = Database::parse(&url).unwrap();
     let used = PostgresStore::copy(&path, &to, |_| ()).await.unwrap_err();
@@ -185,6 +189,10 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
         NewMessage { idempotency: Some(Idempotency { key: [0; 16], request: [1; 16] }), ..message(12_501) };
     assert!(matches!(accept_one(&store, again).await, Accepted::Duplicate { .. }));
     assert_eq!(store.record(vec![sent(12_500, &["other"])]).await.unwrap().len(), 1);
+    assert!(
+        store.event_log(2, None, 1).await.unwrap()[0].event.id > before_newest,
+        "numbers of events go on"
+    );
     store.record_inbound(vec![InboundRecord { gateway: GATEWAY, at_ms: T, sealed: vec![] }]).await.unwrap();
     allocate(&store, VS, 2_000_000).await;
     let approved = store.check_passcode(checked(passcodes::DIGEST)).await.unwrap().unwrap();

@@ -249,3 +249,108 @@ async fn what_is_sealed_anew_on_one_node_is_heard_of_on_the_other() {
     assert_eq!(b.reseal(vec![resealed]).await.unwrap(), 0, "it is not what was found any more");
     assert_eq!(b.directory().await.unwrap().version, version + 1);
 }
+
+// === webhooks ===
+
+/// Two nodes with an endpoint: the one that delivers to it, and its name, and the other; and the database's name.
+async fn with_an_endpoint() -> Option<([(Arc<dyn Store>, &'static str); 2], String)> {
+    let ([a, b], database) = two()?;
+    tenants(&a).await;
+    a.change("test".into(), T, vec![Change::PutWebhook(webhooks::webhook(1))]).await.unwrap();
+    // Until the other has read it, it owes it nothing.
+    while b.directory().await.unwrap().webhooks.is_empty() {}
+    let is_a = tokio::select! {
+        () = hears(&a, Notice::WebhooksMoved) => true,
+        () = hears(&b, Notice::WebhooksMoved) => false,
+    };
+    let nodes = if is_a { [(a, "a"), (b, "b")] } else { [(b, "b"), (a, "a")] };
+    assert!(nodes[0].0.delivers(1) && !nodes[1].0.delivers(1), "one delivers, and nobody else");
+    Some((nodes, database))
+}
+
+/// Waits until this node's bell is rung for the endpoint.
+async fn is_rung(bell: &WebhookBell, wanted: Owed) {
+    let rung = async { while bell.heard().await.get(&1) != Some(&wanted) {} };
+    tokio::time::timeout(Duration::from_secs(20), rung).await.expect("it is rung");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_node_that_delivers_hears_what_another_owes_and_owes_again() {
+    let Some(([(holder, _), (other, _)], _)) = with_an_endpoint().await else { return };
+    let bell = holder.webhook_bell();
+    accept_one(&other, message(1)).await;
+    other.record(vec![sent(1, &[])]).await.unwrap();
+    is_rung(&bell, Owed::More).await;
+    let event = holder.owed_events(1, 0, 9).await.unwrap()[0];
+    let done =
+        TriedEvent { endpoint: 1, id: event.id, state: EventState::Delivered, at_ms: T, answer: "".into() };
+    holder.tried_events(vec![done]).await.unwrap();
+    assert_eq!(other.owe_again(1, 0, u64::MAX, 9).await.unwrap(), 1);
+    is_rung(&bell, Owed::Again).await;
+    assert_eq!(holder.owed_events(1, 0, 9).await.unwrap()[0].id, event.id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_endpoints_of_a_fenced_node_are_soon_somebodys_again() {
+    let Some(([(holder, name), (other, _)], database)) = with_an_endpoint().await else { return };
+    fence(&database, name);
+    // Either may be quicker: the other, or the one that was fenced, under its new number.
+    let is_back = tokio::select! {
+        () = hears(&other, Notice::WebhooksMoved) => false,
+        () = async {
+            hears(&holder, Notice::Fenced).await;
+            assert!(!holder.delivers(1) && !holder.may_send(), "not before it has let go");
+            hears(&holder, Notice::WebhooksMoved).await;
+        } => true,
+    };
+    assert_eq!((holder.delivers(1), other.delivers(1)), (is_back, !is_back));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_is_anothers_at_once_where_its_node_leaves_in_order() {
+    let Some(([(holder, _), (other, _)], _)) = with_an_endpoint().await else { return };
+    drop(holder);
+    hears(&other, Notice::WebhooksMoved).await;
+    assert!(other.delivers(1));
+}
+
+/// Nodes commit at the same time, and their clocks differ: whoever reads on from the last event it has seen misses none, and has those of
+/// one message in their order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn numbers_of_events_are_committed_in_their_order_whoever_commits() {
+    const EACH: u64 = 150;
+    let Some(([(holder, _), (other, _)], _)) = with_an_endpoint().await else { return };
+    let write = |store: Arc<dyn Store>, first: u64, late: i64| async move {
+        for n in first..first + EACH {
+            accept_one(&store, message(n)).await;
+            let moved_at = |to, at_ms| moved(n, Transition { at_ms, ..transition(to) });
+            store.record(vec![moved_at(MessageState::Sent, T + late)]).await.unwrap();
+            store.record(vec![moved_at(MessageState::Delivered, T + late - 1)]).await.unwrap();
+        }
+    };
+    let writing = tokio::spawn(futures_util::future::join(
+        write(holder.clone(), 0, 10_000),
+        write(other.clone(), 1_000, -10_000),
+    ));
+    let (mut seen, mut after) = (Vec::new(), 0);
+    loop {
+        let is_done = writing.is_finished();
+        let events = holder.owed_events(1, after, 1_000).await.unwrap();
+        after = events.last().map_or(after, |event| event.id);
+        let is_end = events.is_empty();
+        seen.extend(events);
+        if is_done && is_end {
+            break;
+        }
+    }
+    writing.await.unwrap();
+    assert!(seen.is_sorted_by(|one, other| one.id < other.id), "each once, and rising");
+    assert_eq!(seen.len() as u64, 4 * EACH, "none is passed over");
+    let mut sent = HashSet::new();
+    for event in seen {
+        match event.kind {
+            WebhookKind::Sent => drop(sent.insert(event.subject)),
+            _ => assert!(sent.contains(&event.subject), "its message was not sent yet"),
+        }
+    }
+}

@@ -23,7 +23,8 @@ impl Server {
         Self::configured("sqlite", more)
     }
 
-    fn configured(store: &str, more: &str) -> Self {
+    /// The same with this store and these other settings.
+    pub fn configured(store: &str, more: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let config = format!(
             "data_dir = {:?}\nstore = {store:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"debug\"\n{more}",
