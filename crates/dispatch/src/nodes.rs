@@ -73,7 +73,6 @@ impl Engine {
             Notice::Fenced => self.begin_anew().await,
             Notice::MaySendAgain => {
                 self.view.load().stations.values().for_each(|station| station.ready.notify_one());
-                self.webhooks.follow();
                 Ok(())
             }
             Notice::WebhooksMoved => {

@@ -27,12 +27,12 @@ impl Endpoint {
         Self { id, bell: Notify::new(), reads_again: AtomicBool::new(false) }
     }
 
-    /// It is owed something new, or is other than before.
+    /// It is owed something new.
     pub(super) fn ring(&self) {
         self.bell.notify_one();
     }
 
-    /// It is owed something old again.
+    /// It is owed something old again, or is other than before.
     pub(super) fn again(&self) {
         self.reads_again.store(true, Ordering::Release);
         self.ring();

@@ -62,7 +62,7 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    /// The directory changed, or which endpoints are this node's, or it may send again.
+    /// The directory changed, or which endpoints are this node's.
     pub(crate) fn follow(&self) {
         self.changed.notify_one();
     }
@@ -70,6 +70,8 @@ impl Webhooks {
 
 /// One endpoint's task.
 struct Runner {
+    /// As it was when it was last looked at.
+    webhook: WebhookRecord,
     endpoint: Arc<Endpoint>,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -132,20 +134,23 @@ fn follow(engine: &Arc<Engine>, client: &WebhookClient, runners: &mut BTreeMap<u
     let view = engine.view.load();
     let is_ours = |webhook: &WebhookRecord| webhook.status.is_on() && engine.store.delivers(webhook.id);
     runners.retain(|id, runner| {
-        let stays = view.webhook(*id).is_some_and(is_ours) && !runner.task.is_finished();
-        if stays {
-            // Its address or its secret may be another one, which is reason enough to try again.
-            runner.endpoint.ring();
-        } else {
+        let webhook = view.webhook(*id).filter(|webhook| is_ours(webhook) && !runner.task.is_finished());
+        let Some(webhook) = webhook else {
             runner.stop.cancel();
+            return false;
+        };
+        if *webhook != runner.webhook {
+            // Its address or its secret may be another one, which is reason enough to try again.
+            runner.webhook = webhook.clone();
+            runner.endpoint.again();
         }
-        stays
+        true
     });
     for webhook in view.directory.webhooks.iter().filter(|webhook| is_ours(webhook)) {
         runners.entry(webhook.id).or_insert_with(|| {
             let (endpoint, stop) = (Arc::new(Endpoint::new(webhook.id)), CancellationToken::new());
             let run = endpoint::run(Arc::clone(engine), client.clone(), Arc::clone(&endpoint), stop.clone());
-            Runner { endpoint, stop, task: tokio::spawn(run) }
+            Runner { webhook: webhook.clone(), endpoint, stop, task: tokio::spawn(run) }
         });
     }
 }

@@ -55,9 +55,11 @@ impl Window {
         self.has_more = true;
     }
 
-    /// There may be more in the store, before what was read as well.
+    /// Somebody has seen to it: there may be more in the store, before what was read as well, and all is tried now, whatever failed before.
     pub(super) fn again(&mut self) {
         (self.read_to, self.has_more) = (0, true);
+        self.down_until = None;
+        self.events.values_mut().for_each(|waiting| waiting.retry_at = None);
     }
 
     /// After which event to read on, and how many; `None` where there is enough here, or no more there.
@@ -233,6 +235,24 @@ mod tests {
         assert_eq!(tried(&mut window, now, 1), [1]);
         window.failed(1, now, Some(Duration::from_secs(600)), &limits);
         assert_eq!(window.next(now, 1), Next::Wait(Some(now + Duration::from_secs(600))));
+    }
+
+    #[test]
+    fn once_somebody_has_seen_to_it_nothing_waits_for_its_pause() {
+        let limits = WebhookLimits::default();
+        let now = Instant::now();
+        let mut one = window(&[(1, 1), (2, 1)]);
+        assert_eq!(tried(&mut one, now, 4), [1]);
+        one.failed(1, now, None, &limits);
+        one.again();
+        assert_eq!(tried(&mut one, now, 4), [1]);
+        let mut down = window(&(1..=20).map(|id| (id, id)).collect::<Vec<_>>());
+        for id in tried(&mut down, now, 8) {
+            down.failed(id, now, None, &limits);
+        }
+        assert!(tried(&mut down, now, 8).is_empty());
+        down.again();
+        assert_eq!(tried(&mut down, now, 8), [1], "one asks whether it is back");
     }
 
     #[test]
