@@ -251,6 +251,27 @@ async fn a_new_secret_signs_beside_the_one_before() {
     }
 }
 
+/// Its secrets are sealed anew with all else, and nothing is left under the key before.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_change_of_keys_events_are_signed_with_the_same_secrets() {
+    let smsc = smsc().await;
+    let mut server = server(&smsc, SHORT).await;
+    let receiver = Receiver::start(Does::Takes).await;
+    let (id, before) = webhook(&server.api(), &receiver, &["message.sent"]).await;
+    let rotated = server.api().post(&format!("/v1/webhooks/{id}/secret"), json!({})).await.expect(200);
+    let said = server.cli_ok(&["keys", "rotate"]);
+    assert!(said.contains("key 0 is dropped"), "{said}");
+    assert!(server.terminate().await);
+    server.serve().await;
+    send(&server.api()).await;
+    let taken = receiver.until_taken(1).await;
+    for secret in [rotated["secret"].as_str().unwrap(), &before] {
+        if let Some(verified) = taken[0].verified(secret) {
+            assert_eq!(verified, "ok");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_endpoint_of_ones_own_network_is_refused_and_tenants_do_not_see_each_others() {
     let smsc = smsc().await;
