@@ -5,10 +5,12 @@
 use super::audit;
 use super::command::Failure;
 use super::connect::Conn;
+use super::desk::Desk;
 use super::entries::small;
 use super::webhooks;
 use crate::alert::MOST_OF_A_CODE;
 use crate::{AlertEntry, AlertEntryKind, AlertRecord, AlertStep, NewAlert, StoreError, WebhookKind, changes};
+use std::sync::Arc;
 use textgate_sms::{AlertState, MessageId, Severity, VsId};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -95,7 +97,10 @@ async fn write(conn: &Conn, alert: &AlertRecord) -> Result<(), Error> {
 }
 
 /// Raises alerts, or counts them.
-pub(super) async fn raise(conn: &Conn, new: &[NewAlert]) -> Result<Vec<(AlertRecord, bool)>, Failure> {
+pub(super) async fn raise(
+    conn: &Conn,
+    (new, desk): &(Vec<NewAlert>, Arc<Desk>),
+) -> Result<Vec<(AlertRecord, bool)>, Failure> {
     audit::take_turn(conn).await?;
     let count = format!(
         "UPDATE alert SET count = least(count + 1, {}), last_ms = $2 WHERE id = $1 RETURNING {COLUMNS}",
@@ -111,7 +116,7 @@ pub(super) async fn raise(conn: &Conn, new: &[NewAlert]) -> Result<Vec<(AlertRec
         let Some(there) = there else {
             write(conn, record).await?;
             let (kind, subject) = (WebhookKind::AlertRaised, record.id.as_u64());
-            webhooks::owe(conn, record.vs, kind, subject, record.last_ms).await?;
+            webhooks::owe(conn, &desk.told(), record.vs, kind, subject, record.last_ms).await?;
             raised.push((record.clone(), true));
             continue;
         };
@@ -125,7 +130,7 @@ pub(super) async fn raise(conn: &Conn, new: &[NewAlert]) -> Result<Vec<(AlertRec
 /// Takes a step with an alert, where it can be taken: of several nodes, one takes it.
 pub(super) async fn step(
     conn: &Conn,
-    (id, step): &(MessageId, AlertStep),
+    (id, step, desk): &(MessageId, AlertStep, Arc<Desk>),
 ) -> Result<Option<(AlertRecord, bool)>, Failure> {
     audit::take_turn(conn).await?;
     let sql = format!("SELECT {COLUMNS} FROM alert WHERE id = $1 FOR UPDATE");
@@ -135,7 +140,7 @@ pub(super) async fn step(
     if is_taken {
         write(conn, &alert).await?;
         if let Some((kind, at_ms)) = WebhookKind::of_step(step) {
-            webhooks::owe(conn, alert.vs, kind, alert.id.as_u64(), at_ms).await?;
+            webhooks::owe(conn, &desk.told(), alert.vs, kind, alert.id.as_u64(), at_ms).await?;
         }
     }
     Ok(Some((alert, is_taken)))

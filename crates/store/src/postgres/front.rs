@@ -280,12 +280,12 @@ impl Store for PostgresStore {
 
     fn raise_alerts(&self, new: Vec<NewAlert>) -> Answer<'_, Vec<(AlertRecord, bool)>> {
         let weight = new.len();
-        let speak: Speak<_, _> = |conn, input: &Vec<NewAlert>| Box::pin(alerts::raise(conn, input));
-        self.write(new, Urgency::Now, weight, false, None, Way::Alone(speak))
+        let speak: Speak<_, _> = |conn, input| Box::pin(alerts::raise(conn, input));
+        self.write((new, self.desk.clone()), Urgency::Now, weight, false, None, Way::Alone(speak))
     }
 
     fn step_alert(&self, id: MessageId, step: AlertStep) -> Answer<'_, Option<(AlertRecord, bool)>> {
-        self.now((id, step), |conn, input| Box::pin(alerts::step(conn, input)))
+        self.now((id, step, self.desk.clone()), |conn, input| Box::pin(alerts::step(conn, input)))
     }
 
     fn alert(&self, id: MessageId) -> Answer<'_, Option<AlertRecord>> {
