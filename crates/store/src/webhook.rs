@@ -3,12 +3,13 @@
 //! An event is a few numbers: which endpoint, what happened, to which message or alert and when. No number of a phone and no text is in it; what is
 //! told of the message is read from its own row when the event is delivered.
 
+mod bell;
+
+pub use bell::{Owed, WebhookBell};
+
 use crate::AlertStep;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use textgate_sms::{MessageState, VsId};
-use tokio::sync::Notify;
 
 /// What an endpoint may be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,22 +133,6 @@ pub struct EventEntry {
     pub tried_ms: Option<i64>,
     /// What was answered then.
     pub answer: Option<String>,
-}
-
-/// Rung after each commit that owes somebody an event, so that whoever delivers need not look by itself.
-#[derive(Debug, Default)]
-pub struct WebhookBell {
-    owed: Mutex<BTreeMap<u32, Owed>>,
-    rung: Notify,
-}
-
-/// What there is for an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Owed {
-    /// Something new, behind what was read.
-    More,
-    /// Perhaps something before what was read as well.
-    Again,
 }
 
 /// How far the time is shifted in an event's number: room for a million events in a millisecond.
@@ -379,33 +364,6 @@ impl TriedEvent {
     }
 }
 
-// === impl WebhookBell ===
-
-impl WebhookBell {
-    /// There is something for these endpoints.
-    pub fn ring(&self, endpoints: impl IntoIterator<Item = (u32, Owed)>) {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (endpoint, new) in endpoints {
-            let known = owed.entry(endpoint).or_insert(new);
-            *known = new.max(*known);
-        }
-        drop(owed);
-        self.rung.notify_one();
-    }
-
-    /// Waits until it was rung, and answers for whom since it was last heard.
-    pub async fn heard(&self) -> BTreeMap<u32, Owed> {
-        loop {
-            let rung = self.rung.notified();
-            let owed = std::mem::take(&mut *self.owed.lock().unwrap_or_else(PoisonError::into_inner));
-            if !owed.is_empty() {
-                return owed;
-            }
-            rung.await;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,16 +411,5 @@ mod tests {
         };
         assert_eq!(host("https://u:p@example.com:8443/hook/s3cret?x=1"), "example.com:8443");
         assert_eq!(host("https://example.com?token=x"), "example.com");
-    }
-
-    #[tokio::test]
-    async fn a_bell_tells_everybody_it_was_rung_for_once() {
-        let bell = WebhookBell::default();
-        bell.ring([(3, Owed::More), (1, Owed::More)]);
-        bell.ring([(3, Owed::Again)]);
-        bell.ring([(3, Owed::More)]);
-        assert_eq!(bell.heard().await, BTreeMap::from([(1, Owed::More), (3, Owed::Again)]));
-        let (heard, ()) = tokio::join!(bell.heard(), async { bell.ring([(2, Owed::More)]) });
-        assert_eq!(heard, BTreeMap::from([(2, Owed::More)]));
     }
 }
