@@ -220,7 +220,9 @@ async fn everything_is_there_after_a_copy_that_was_interrupted_and_went_on() {
 /// What the first version of the tables did not have.
 const AFTER_THE_FIRST: &str = "SET search_path = textgate;
     DROP TABLE passcode, otp_settings, otp_template, guard_rules, guard_block, alert_entry, alert, holding, gateway_word, handed,
-        opt_out_settings, opt_out, consent, webhook, webhook_event;
+        opt_out_settings, opt_out, consent, webhook, webhook_event, inbound_part, inbound_rules;
+    ALTER TABLE inbound DROP COLUMN vs, DROP COLUMN is_heard, DROP COLUMN phone, DROP COLUMN key,
+        ALTER COLUMN id SET GENERATED ALWAYS;
     ALTER TABLE node DROP COLUMN is_running;
     DELETE FROM meta WHERE name LIKE 'key_mark%' OR name IN ('next_consent', 'next_webhook');
     UPDATE schema SET version = 1";
