@@ -65,6 +65,7 @@ async fn the_command_line_lists_messages_and_puts_rules() {
     // What is printed can be put again; what is wrong is told by its path.
     std::fs::write(file, server.cli_ok(&["inbound", "rules", "--json"])).unwrap();
     server.cli_ok(&["inbound", "set-rules", file]);
+    std::fs::write(file, r#"{"rules": [{"keyword": "x", "virtual_server": 1}]}"#).unwrap();
     let output = server.cli(&["inbound", "set-rules", file, "--vs", "acme"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains("rules[0].virtual_server"), "{told}");
