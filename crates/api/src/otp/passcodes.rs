@@ -36,6 +36,7 @@ const RESENDING: &[ProblemType] = &[
     ProblemType::NotResendable,
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
+    ProblemType::OptedOut,
     ProblemType::IdempotencyConflict,
     ProblemType::Busy,
     ProblemType::StoreUnavailable,
