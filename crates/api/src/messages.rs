@@ -179,6 +179,7 @@ const ACCEPTING: &[ProblemType] = &[
     ProblemType::TooManyPasscodes,
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
+    ProblemType::OptedOut,
     ProblemType::IdempotencyConflict,
     ProblemType::Busy,
     ProblemType::StoreUnavailable,
@@ -189,6 +190,7 @@ const ACCEPTING: &[ProblemType] = &[
 pub(crate) const SENDING: &[ProblemType] = &[
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
+    ProblemType::OptedOut,
     ProblemType::IdempotencyConflict,
     ProblemType::Busy,
     ProblemType::StoreUnavailable,
@@ -202,6 +204,7 @@ const RESENDING: &[ProblemType] = &[
     ProblemType::NotResendable,
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
+    ProblemType::OptedOut,
     ProblemType::IdempotencyConflict,
     ProblemType::Busy,
     ProblemType::StoreUnavailable,

@@ -108,6 +108,7 @@ const SENDING_OF: &[ProblemType] = &[
     ProblemType::NotFound,
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
+    ProblemType::OptedOut,
     ProblemType::Busy,
     ProblemType::StoreUnavailable,
     ProblemType::Stopping,

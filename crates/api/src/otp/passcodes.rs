@@ -34,6 +34,7 @@ const RESENDING: &[ProblemType] = &[
     ProblemType::NotResendable,
     ProblemType::NoCredits,
     ProblemType::NotConfigured,
+    ProblemType::OptedOut,
     ProblemType::IdempotencyConflict,
     ProblemType::Busy,
     ProblemType::StoreUnavailable,

@@ -23,18 +23,18 @@ impl Found {
     /// For the audit log; `None` where there was nothing.
     fn sentence(&self) -> Option<String> {
         let parts = [
-            (self.messages.len() as u64, "messages"),
-            (self.segments, "segments"),
-            (self.passcodes.len() as u64, "passcodes"),
-            (self.inbound.len() as u64, "inbound messages"),
-            (self.contacts as u64, "contacts"),
-            (self.alerts as u64, "alerts"),
+            (self.messages.len() as u64, "message"),
+            (self.segments, "segment"),
+            (self.passcodes.len() as u64, "passcode"),
+            (self.inbound.len() as u64, "inbound message"),
+            (self.contacts as u64, "contact"),
+            (self.alerts as u64, "alert"),
         ];
-        let told: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
+        let counted = |(count, what): &(u64, &str)| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
+        let told: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(counted).collect();
         (!told.is_empty()).then(|| format!("erased what was kept of one number: {}", told.join(", ")))
     }
 }

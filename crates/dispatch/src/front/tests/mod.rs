@@ -5,6 +5,7 @@ mod manifest;
 mod messages;
 mod people;
 mod preview;
+mod privacy;
 mod rotation;
 mod series;
 mod servers;
