@@ -304,7 +304,7 @@ mod tests {
             1 => Some(IpAddr::from([192, 0, 2, 7])),
             _ => Some(IpAddr::from([0x2001, 0xDB8, 0, 0, 0, 0, 0, 1])),
         };
-        Question { vs: VsId(7), number: number(n), purpose, ip, is_checked: n % 2 == 0, now_ms: 0 }
+        Question { vs: VsId(7), number: number(n), purpose, ip, is_checked: n.is_multiple_of(2), now_ms: 0 }
     }
 
     #[test]
