@@ -19,6 +19,9 @@ mod kit {
     }
 
     impl Server {
+        /// Whether tests that take this one run on PostgreSQL.
+        pub const ON_POSTGRES: bool = true;
+
         pub fn stopped() -> Self {
             let url = server::is_there().then(|| database(Postgres::shared()));
             Self { server: url.as_deref().map_or_else(Any::stopped, Any::stopped_on), url }

@@ -19,6 +19,9 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether tests that take this one run on PostgreSQL.
+    pub const ON_POSTGRES: bool = false;
+
     /// A data directory without a server. `more` is added to the configuration.
     pub fn stopped_with(more: &str) -> Self {
         Self::configured("sqlite", more)
