@@ -13,7 +13,6 @@ use textgate_sms::{GatewayId, MessageId, PhoneNumber, VsId};
 use textgate_store::{Filter, StoreError, StoredInbound};
 
 /// A whole message of a phone, for all who hear of it. Has no `Debug`: it is somebody's text.
-#[allow(dead_code, reason = "all that there is to know, whoever hears of it")]
 pub(crate) struct Heard {
     /// Its id.
     pub(crate) id: MessageId,
@@ -21,28 +20,20 @@ pub(crate) struct Heard {
     pub(crate) vs: VsId,
     /// The gateway it came by.
     pub(crate) gateway: GatewayId,
-    /// When it came (Unix time, ms).
-    pub(crate) at_ms: i64,
     /// The phone's number; `None` where the provider gives none that can be one.
     pub(crate) number: Option<PhoneNumber>,
-    /// The phone, as the provider gave it.
-    pub(crate) from: String,
     /// The number or short code it was sent to.
     pub(crate) to: String,
     /// The text; where parts are missing, with `[…]` in their places.
     pub(crate) text: String,
-    /// In how many parts it came, or should have.
-    pub(crate) parts: u8,
-    /// How many of them never came.
-    pub(crate) missing: u8,
 }
 
 impl Heard {
     pub(super) fn new(stored: &StoredInbound, kept: Kept) -> Self {
-        let Kept { from, to, text, parts, missing } = kept;
+        let Kept { from, to, text, .. } = kept;
         let number = PhoneNumber::parse(&super::rules::address(&from)).ok();
-        let StoredInbound { id, vs, gateway, at_ms, .. } = *stored;
-        Self { id, vs, gateway, at_ms, number, from, to, text, parts, missing }
+        let StoredInbound { id, vs, gateway, .. } = *stored;
+        Self { id, vs, gateway, number, to, text }
     }
 }
 

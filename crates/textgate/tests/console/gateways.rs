@@ -97,7 +97,7 @@ async fn the_address_for_receipts_stands_with_the_settings_and_begins_as_the_out
     assert!(address.starts_with("https://sms.example.com/gate/receipts/"), "{address}");
     assert!(browser.is_seen(".receipt button[data-copy]").await);
     let setup = browser.text_of(".receipt").await;
-    assert!(setup.contains("Receipt address"), "{setup}");
+    assert!(setup.contains("Address for the provider's calls") && setup.contains("Receipts: "), "{setup}");
 
     browser.goto(at, &format!("/console/vs/{acme}/users")).await;
     browser.fill("name", "ben@example.com").await;

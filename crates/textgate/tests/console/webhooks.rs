@@ -52,7 +52,7 @@ async fn an_administrator_adds_a_webhook_reads_its_log_and_has_events_delivered_
     browser.submit("main form").await;
     assert_eq!(browser.count("#problems a").await, 1, "the guard says no");
     browser.fill("url", &receiver.url()).await;
-    for event in ["message_expired", "message_cancelled", "alert_raised"] {
+    for event in ["message_expired", "message_cancelled", "inbound_received", "alert_raised"] {
         browser.press(&format!("#f-{event}")).await;
     }
     browser.submit("main form").await;
