@@ -4,6 +4,7 @@ use super::kit::{
     Api, KEY, PATIENCE, PHONE, Server, Tenant, answering, eventually, gateway, http, manifest, provider_that,
     smpp, smsc, smsc_that,
 };
+use super::webhooks::receiver::{Does, Receiver};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -16,8 +17,12 @@ use textgate_simulator::{
 
 const ROOT_KEY: &str = "tg_end_to_end_root_0123456789";
 
-/// Ann, in the group `ops`, is told of everything that is watched, at once.
+/// Ann, in the group `ops`, is told of everything that is watched, at once; and so is a webhook.
 async fn watch(api: &Api, more: Value) {
+    // It takes what comes for as long as the test runs.
+    let receiver = Box::leak(Box::new(Receiver::start(Does::Takes).await));
+    let webhook = json!({"url": receiver.url(), "events": ["alert.raised", "alert.closed"]});
+    api.post("/v1/webhooks", webhook).await.expect(201);
     api.put("/v1/contacts/Ann", json!({"number": PHONE})).await.expect(200);
     api.put("/v1/contact-groups/ops", json!({"contacts": ["Ann"]})).await.expect(200);
     let mut settings = json!({"group": "ops", "hold_s": 0});
@@ -31,26 +36,44 @@ async fn alerts(api: &Api, origin: &str, status: &str) -> Vec<Value> {
     all.filter(|alert| alert["origin"] == origin).cloned().collect()
 }
 
+/// Waits until the webhook has taken this event of the alert, and sees that it is owed no other like it.
+async fn told_by_webhook(api: &Api, event: &str, alert: &Value) {
+    let webhooks = api.get("/v1/webhooks").await.expect(200);
+    let path = format!("/v1/webhooks/{}/events?limit=200", webhooks["webhooks"][0]["id"]);
+    eventually(&format!("{event} by webhook"), async || {
+        let log = api.get(&path).await.expect(200);
+        let all = log["events"].as_array().unwrap().iter();
+        let of_it: Vec<_> = all.filter(|one| one["type"] == event && one["alert"] == alert["id"]).collect();
+        assert!(of_it.len() <= 1, "{event} once: {of_it:#?}");
+        of_it.first().is_some_and(|one| one["state"] == "delivered").then_some(())
+    })
+    .await;
+}
+
 /// The one open alert of this origin, once it is there and its contact was told.
 async fn raised(api: &Api, origin: &str) -> Value {
-    eventually(&format!("{origin} is raised"), async || {
+    let alert = eventually(&format!("{origin} is raised"), async || {
         let open = alerts(api, origin, "open").await;
         assert!(open.len() <= 1, "{origin} is raised once: {open:#?}");
         open.into_iter().next().filter(|alert| !alert["notices"].as_array().unwrap().is_empty())
     })
-    .await
+    .await;
+    told_by_webhook(api, "alert.raised", &alert).await;
+    alert
 }
 
 /// Waits until nothing of this origin is open, and one is over.
 async fn cleared(api: &Api, origin: &str) -> Value {
-    eventually(&format!("{origin} is cleared"), async || {
+    let alert = eventually(&format!("{origin} is cleared"), async || {
         let is_open = !alerts(api, origin, "open").await.is_empty();
         let closed = alerts(api, origin, "closed").await;
         assert!(closed.len() <= 1, "{origin} is cleared once: {closed:#?}");
         let told = |alert: &Value| alert["notices"].as_array().unwrap().iter().any(|n| n["why"] == "cleared");
         closed.into_iter().next().filter(|alert| !is_open && told(alert))
     })
-    .await
+    .await;
+    told_by_webhook(api, "alert.closed", &alert).await;
+    alert
 }
 
 /// Texts that begin so, at an HTTP provider.
