@@ -115,7 +115,12 @@ fn hear(surroundings: &Surroundings, heard: &Heard) -> bool {
         desk::CHANNEL => surroundings.desk.heard(what),
         peers::CHANNEL if what == peers::GUARD => surroundings.lease.tell(Notice::GuardChanged),
         peers::CHANNEL if what == peers::ALERTS => surroundings.lease.tell(Notice::AlertsChanged),
-        peers::CHANNEL => surroundings.lease.tell(Notice::PeersChanged),
+        peers::CHANNEL => {
+            // Whoever may have come counts at once: a node that believed until its next beat to be alone, and lost the database before it,
+            // would go on while that one takes over.
+            surroundings.lease.is_alone(false);
+            surroundings.lease.tell(Notice::PeersChanged);
+        }
         peers::TOLD => {
             let own = surroundings.lease.hold().id;
             let told = peers::read_told(what).filter(|(node, _)| i16::from(*node) != own);

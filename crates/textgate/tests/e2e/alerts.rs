@@ -4,7 +4,7 @@ use super::kit::{
     Api, KEY, PATIENCE, PHONE, Server, Tenant, answering, eventually, gateway, http, manifest, provider_that,
     smpp, smsc, smsc_that,
 };
-use super::webhooks::receiver::{Does, Receiver};
+use crate::webhooks::receiver::{Does, Receiver};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 use std::process::Command;

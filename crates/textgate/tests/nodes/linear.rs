@@ -56,9 +56,13 @@ async fn what_callers_of_three_nodes_are_told_is_what_one_could_have_told_whatev
         gateways: &[],
     };
     let delay = Duration::from_millis(2);
-    let mut cluster =
-        Cluster::start(3, delay, |smsc| manifest(&[smpp("main", smsc, "window = 20")]) + &sales.toml()).await;
+    let mut cluster = Cluster::start(3, delay, |smsc| {
+        manifest(&[smpp("main", smsc, "window = 20\nbinds = 3")]) + &sales.toml()
+    })
+    .await;
     cluster.until_up().await;
+    // Its limits are for all nodes together, and this asks for more than a person would.
+    cluster.nodes[0].api(KEY).put("/v1/guard", json!({"mode": "off"})).await.expect(200);
     let rounds = rounds(1);
     let stage = Arc::new(Stage {
         credits: Recorder::new(),
