@@ -110,7 +110,8 @@ struct Installation {
 impl Installation {
     fn new(count: usize, counts_turns: bool, options: &Options) -> Result<Self, Box<dyn Error>> {
         let sink = Sink::start(options.receipts)?;
-        let settings = format!("window = 100\nreceipts = {}", options.receipts);
+        // A bind for each node: they are shared out.
+        let settings = format!("window = 100\nbinds = {}\nreceipts = {}", count.max(1), options.receipts);
         let (binary, dir) = (&options.binary, &options.dir);
         if count == 0 {
             let node = Gateway::start(binary, dir, sink.address(), &settings)?;
