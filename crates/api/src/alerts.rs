@@ -3,7 +3,7 @@
 use crate::access::{Access, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{limit, parameters, query};
+use crate::messages::{cursor, limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use textgate_dispatch::{AlertInput, AlertPage, AlertRefusal, AlertView, NoticeView};
 use textgate_gateway::Problem;
-use textgate_sms::{AlertState, MessageId, Severity};
+use textgate_sms::{AlertState, Severity};
 
 /// Most alerts of one page, and how many where the caller does not say.
 const PAGE_MOST: usize = 200;
@@ -334,10 +334,7 @@ async fn list(State(api): State<Arc<Api>>, access: Access, uri: Uri) -> Answer {
                 Ok(())
             }
             ("status", _) => Err("choose one of: open, closed".to_owned()),
-            ("cursor", _) => {
-                before = MessageId::parse(&value);
-                before.map(drop).ok_or_else(|| "pass the next of the page before".to_owned())
-            }
+            ("cursor", _) => cursor(&value).map(|id| before = Some(id)),
             _ => limit(&value, PAGE_MOST).map(|limit| most = limit),
         };
         if let Err(message) = outcome {

@@ -3,7 +3,7 @@
 use crate::access::{FullAccess, PathId, Target};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{limit, parameters, query};
+use crate::messages::{cursor, limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use textgate_dispatch::{InboundPage, InboundRule, InboundView};
 use textgate_gateway::Problem;
-use textgate_sms::{MessageId, VsId};
+use textgate_sms::VsId;
 
 /// Most messages of one page, and how many where the caller does not say.
 const PAGE_MOST: usize = 200;
@@ -234,10 +234,7 @@ async fn list(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, uri: 
                 from = Some(value);
                 Ok(())
             }
-            "cursor" => {
-                before = MessageId::parse(&value);
-                before.map(drop).ok_or_else(|| "pass the next of the page before".to_owned())
-            }
+            "cursor" => cursor(&value).map(|id| before = Some(id)),
             _ => limit(&value, PAGE_MOST).map(|limit| most = limit),
         };
         if let Err(message) = outcome {

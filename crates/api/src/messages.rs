@@ -448,9 +448,7 @@ impl Question {
             "reference" => filter.reference = Some(value.to_owned()),
             "since" => filter.since_ms = Some(time()?),
             "until" => filter.until_ms = Some(time()?),
-            "cursor" => {
-                self.before = Some(MessageId::parse(value).ok_or("pass the next of the page before")?);
-            }
+            "cursor" => self.before = Some(cursor(value)?),
             _ => self.limit = limit(value, PAGE_MOST)?,
         }
         Ok(())
@@ -460,6 +458,11 @@ impl Question {
 /// Yes or no from a query.
 pub(crate) fn yes_or_no(value: &str) -> Result<bool, String> {
     value.parse().map_err(|_| "choose true or false".to_owned())
+}
+
+/// Where a page begins, as the page before told it.
+pub(crate) fn cursor(value: &str) -> Result<MessageId, String> {
+    MessageId::parse(value).ok_or_else(|| "pass the next of the page before".to_owned())
 }
 
 /// A count from a query, from 1 to `most`.

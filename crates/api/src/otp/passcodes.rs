@@ -7,7 +7,7 @@ use super::shapes::{
 use crate::access::{Access, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{IDEMPOTENCY, idempotency_key, limit, parameters, query};
+use crate::messages::{IDEMPOTENCY, cursor, idempotency_key, limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::Shape;
@@ -241,9 +241,7 @@ impl Question {
                 let unknown = || format!("choose one of: {}", states().join(", "));
                 self.state = Some(PasscodeState::from_name(value).ok_or_else(unknown)?);
             }
-            "cursor" => {
-                self.before = Some(MessageId::parse(value).ok_or("pass the next of the page before")?);
-            }
+            "cursor" => self.before = Some(cursor(value)?),
             _ => self.limit = limit(value, PAGE_MOST)?,
         }
         Ok(())

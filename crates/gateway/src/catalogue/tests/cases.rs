@@ -132,33 +132,13 @@ pub struct BatchOutcome {
     pub id: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReceiptCase {
-    pub name: String,
-    #[serde(default)]
-    pub settings: Map<String, Value>,
-    #[serde(default = "post")]
-    pub method: String,
-    #[serde(default)]
-    pub query: String,
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    #[serde(default)]
-    pub body: String,
-    /// What it says.
-    #[serde(default)]
-    pub expect: Vec<ReceiptExpected>,
-    /// `forbidden` or `malformed` where it is not taken.
-    pub refused: Option<String>,
-    /// The reply.
-    pub reply_status: Option<u16>,
-    pub reply_body: Option<String>,
-}
+pub type ReceiptCase = CallCase<ReceiptExpected>;
+pub type InboundCase = CallCase<InboundExpected>;
 
+/// A call of the provider, and what it is to mean.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InboundCase {
+pub struct CallCase<E> {
     pub name: String,
     #[serde(default)]
     pub settings: Map<String, Value>,
@@ -170,9 +150,9 @@ pub struct InboundCase {
     pub headers: BTreeMap<String, String>,
     #[serde(default)]
     pub body: String,
-    /// What it brings.
-    #[serde(default)]
-    pub expect: Vec<InboundExpected>,
+    /// What it says or brings.
+    #[serde(default = "Vec::new")]
+    pub expect: Vec<E>,
     /// `forbidden` or `malformed` where it is not taken.
     pub refused: Option<String>,
     /// The reply.
