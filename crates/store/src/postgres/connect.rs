@@ -1,23 +1,32 @@
 //! Where the database is, how it is reached, and one connection to it. The URL's password is shown nowhere.
 
+use super::command::unavailable;
 use super::schema::SCHEMA;
-use super::tls::{Tls, Trust};
+use super::tls::{Stream, Tls, Trust};
+use super::writer::silent;
 use crate::StoreError;
-use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::future::{BoxFuture, pending, poll_fn};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Config, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Row, Socket, Statement};
 
-/// How long a connection may take to be made.
+/// How long the connection to one address may take.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a server may be silent before the connection to it counts as broken.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long a host may take in all, whatever its addresses, until it has said whether it will do.
+const HOST_PATIENCE: Duration = Duration::from_secs(10);
+/// Of several hosts the next is tried when the one before it has not answered for so long. A machine that is gone says nothing.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// How long a machine may leave packets unconfirmed before the connection to it counts as broken. However long a statement takes,
+/// a machine that is there confirms them.
+const SILENCE: Duration = Duration::from_secs(3);
 /// The oldest server that has all it takes (`DETACH PARTITION … CONCURRENTLY`).
 const OLDEST: i32 = 140_000;
 
@@ -33,7 +42,10 @@ const SET_UP: &str = "SET application_name = 'textgate'; SET client_encoding = '
 /// Where the database is.
 #[derive(Clone)]
 pub struct Database {
+    /// As the URL has it.
     config: Config,
+    /// The same for each of its hosts.
+    hosts: Vec<Config>,
     tls: Tls,
     shown: String,
 }
@@ -93,18 +105,45 @@ impl Database {
             }
         };
         let tls = Tls::new(trust, roots).map_err(wrong)?;
-        config.ssl_mode(mode).connect_timeout(CONNECT_PATIENCE).tcp_user_timeout(SILENCE);
-        config.keepalives_idle(SILENCE).keepalives_interval(SILENCE / 5).keepalives_retries(3);
+        config.ssl_mode(mode);
+        let hosts = each_host(&config).map_err(|why| wrong(why.to_owned()))?;
         let shown = shown(&config);
-        Ok(Self { config, tls, shown })
+        Ok(Self { config, hosts, tls, shown })
+    }
+
+    /// A connection to the first host that will do, as it comes: those of the URL are tried in its order, and none waits for one that
+    /// does not answer.
+    async fn first_host(&self) -> Result<(Client, Connection<Socket, Stream<Socket>>), Unreached> {
+        let (mut left, mut under_way) = (self.hosts.iter(), FuturesUnordered::new());
+        let mut why = Unreached(None);
+        loop {
+            if let Some(host) = left.next() {
+                under_way.push(timeout(HOST_PATIENCE, host.connect(self.tls.clone())));
+            }
+            let is_last = left.len() == 0;
+            let next_is_due = async {
+                if is_last {
+                    pending().await
+                } else {
+                    sleep(HEAD_START).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                done = under_way.next() => match done {
+                    Some(Ok(Ok(connected))) => return Ok(connected),
+                    Some(Ok(Err(error))) => why = Unreached(Some(error)),
+                    Some(Err(_)) => {}
+                    None => return Err(why),
+                },
+                () = next_is_due => {}
+            }
+        }
     }
 
     /// A connection that is set up, driven by a task of this runtime. What is notified goes to `notices`, with its channel.
-    pub(super) async fn connect(
-        &self,
-        notices: Option<UnboundedSender<Heard>>,
-    ) -> Result<Conn, tokio_postgres::Error> {
-        let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
+    pub(super) async fn connect(&self, notices: Option<UnboundedSender<Heard>>) -> Result<Conn, Unreached> {
+        let (client, mut connection) = self.first_host().await?;
         tokio::spawn(async move {
             loop {
                 match poll_fn(|cx| connection.poll_message(cx)).await {
@@ -130,7 +169,7 @@ impl Database {
     pub(super) async fn reach(&self) -> Result<Conn, StoreError> {
         let cannot = |reason: String| StoreError::CannotOpen { path: self.shown.clone(), reason };
         let conn = self.connect(None).await.map_err(|error| {
-            cannot(format!("{}; is the database there, and are user, password and TLS right?", words(&error)))
+            cannot(format!("{}; is the database there, and are user, password and TLS right?", error.words()))
         })?;
         let version = conn.client.query_one("SELECT current_setting('server_version_num')::int4", &[]).await;
         let version: i32 = version.and_then(|row| row.try_get(0)).map_err(|error| cannot(words(&error)))?;
@@ -138,6 +177,27 @@ impl Database {
             return Err(cannot(format!("PostgreSQL {} is too old; it takes 14 or newer", version / 10_000)));
         }
         Ok(conn)
+    }
+}
+
+/// Why there is no connection: what the last host said that said something.
+pub(super) struct Unreached(Option<tokio_postgres::Error>);
+
+impl From<tokio_postgres::Error> for Unreached {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self(Some(error))
+    }
+}
+
+impl Unreached {
+    /// What is wrong, for people.
+    pub(super) fn words(&self) -> String {
+        self.0.as_ref().map_or_else(|| "it does not answer".to_owned(), words)
+    }
+
+    /// With what to do about it.
+    pub(super) fn unavailable(&self) -> StoreError {
+        self.0.as_ref().map_or_else(silent, unavailable)
     }
 }
 
@@ -327,6 +387,67 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&octets).into_owned()
 }
 
+/// The same for each host alone, in this order. Fails with what is wrong with them.
+fn each_host(config: &Config) -> Result<Vec<Config>, &'static str> {
+    let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+    let count = hosts.len().max(addresses.len());
+    if count == 0 {
+        return Err("it names no host; write postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+    }
+    if [hosts.len(), addresses.len()].iter().any(|len| *len != 0 && *len != count)
+        || ports.len() > 1 && ports.len() != count
+    {
+        return Err("it has not as many ports or addresses as it has hosts");
+    }
+    let alone = |at: usize| {
+        let mut alone = without_hosts(config);
+        match hosts.get(at) {
+            Some(Host::Tcp(name)) => {
+                alone.host(name);
+            }
+            Some(Host::Unix(path)) => {
+                alone.host_path(path);
+            }
+            None => {}
+        }
+        if let Some(address) = addresses.get(at) {
+            alone.hostaddr(*address);
+        }
+        if let Some(port) = ports.get(at).or(ports.first()) {
+            alone.port(*port);
+        }
+        alone
+    };
+    Ok((0..count).map(alone).collect())
+}
+
+/// All the rest of it.
+fn without_hosts(config: &Config) -> Config {
+    let mut rest = Config::new();
+    if let Some(user) = config.get_user() {
+        rest.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        rest.password(password);
+    }
+    if let Some(name) = config.get_dbname() {
+        rest.dbname(name);
+    }
+    if let Some(options) = config.get_options() {
+        rest.options(options);
+    }
+    if let Some(name) = config.get_application_name() {
+        rest.application_name(name);
+    }
+    rest.ssl_mode(config.get_ssl_mode()).ssl_negotiation(config.get_ssl_negotiation());
+    rest.target_session_attrs(config.get_target_session_attrs())
+        .channel_binding(config.get_channel_binding());
+    rest.load_balance_hosts(config.get_load_balance_hosts());
+    rest.connect_timeout(CONNECT_PATIENCE).tcp_user_timeout(SILENCE).keepalives(config.get_keepalives());
+    rest.keepalives_idle(SILENCE).keepalives_interval(SILENCE / 3).keepalives_retries(3);
+    rest
+}
+
 /// Host, port and database.
 fn shown(config: &Config) -> String {
     let ports = config.get_ports();
@@ -359,6 +480,45 @@ mod tests {
         assert!(!format!("{database:?}").contains("s3cret"));
         let several = Database::parse("postgres://u:p@a,b:6/d?sslmode=disable").unwrap();
         assert_eq!(several.to_string(), "postgres://a:5432,b:6/d");
+    }
+
+    #[test]
+    fn each_host_is_reached_with_all_that_the_url_says() {
+        let url = "postgres://ada:s3cret@a:1,b:2/sms?hostaddr=127.0.0.1,127.0.0.2&target_session_attrs=read-write\
+                   &options=-cwork_mem%3D1MB&channel_binding=disable&sslmode=prefer";
+        let each = |one: &str, port: u16, address: &str| {
+            let mut config: Config = format!("host={one} port={port} hostaddr={address}").parse().unwrap();
+            config.user("ada").password("s3cret").dbname("sms").options("-cwork_mem=1MB");
+            config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+            config.channel_binding(tokio_postgres::config::ChannelBinding::Disable);
+            config.connect_timeout(CONNECT_PATIENCE).tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
+            config.keepalives_interval(SILENCE / 3).keepalives_retries(3);
+            config
+        };
+        assert_eq!(
+            Database::parse(url).unwrap().hosts,
+            [each("a", 1, "127.0.0.1"), each("b", 2, "127.0.0.2")]
+        );
+        for url in ["postgres:///sms", "postgres://a:1,b:2,c/sms?hostaddr=127.0.0.1"] {
+            assert!(matches!(Database::parse(url), Err(StoreError::CannotOpen { .. })), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_says_nothing_holds_nobody_up_and_what_another_says_is_told() {
+        // Both take connections, and one of them answers: that it is no database.
+        let [silent, other] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = |listener: &std::net::TcpListener| listener.local_addr().unwrap().port();
+        let url = format!("postgres://u@127.0.0.1:{},127.0.0.1:{}/d", port(&silent), port(&other));
+        let database = Database::parse(&url).unwrap();
+        let asked =
+            tokio::spawn(async move { database.connect(None).await.err().map(|error| error.words()) });
+        let heard = tokio::task::spawn_blocking(move || other.accept().map(drop));
+        heard.await.unwrap().expect("the second is asked though the first has not answered");
+        assert!(!asked.is_finished(), "the first may still answer");
+        drop(silent);
+        let words = asked.await.unwrap().expect("neither will do");
+        assert!(words.contains("closed") || words.contains("reset"), "{words}");
     }
 
     #[test]

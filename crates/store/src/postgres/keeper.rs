@@ -33,7 +33,7 @@ pub(super) async fn keep(surroundings: Surroundings) {
                 Err(Some(error)) => words(&error),
                 Err(None) => "it does not answer".to_owned(),
             },
-            Err(error) => words(&error),
+            Err(error) => error.words(),
         };
         surroundings.lease.tried(attempt);
         if std::mem::take(&mut is_well) {

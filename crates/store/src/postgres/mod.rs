@@ -164,6 +164,7 @@ impl PostgresStore {
             name: options.node.into(),
             lease: lease.clone(),
             desk: desk.clone(),
+            readers: readers.clone(),
         };
         let (tell_started, started) = mpsc::channel();
         let run = {

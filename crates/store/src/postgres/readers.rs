@@ -63,7 +63,7 @@ impl Readers {
                 Err(error) => return Err(unavailable(&error)),
             }
         }
-        let conn = self.database.connect(None).await.map_err(|error| unavailable(&error))?;
+        let conn = self.database.connect(None).await.map_err(|error| error.unavailable())?;
         let found = read(&conn).await.map_err(|error| unavailable(&error))?;
         self.put_back(conn);
         Ok(found)
@@ -85,10 +85,15 @@ impl Readers {
         }
     }
 
+    /// Whoever reads next has a new connection.
+    pub(super) fn begin_anew(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Ends reading; who reads now finishes first.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.turns.close();
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.begin_anew();
     }
 }

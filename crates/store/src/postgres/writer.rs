@@ -14,6 +14,7 @@ use super::lease::Lease;
 use super::load::Needs;
 use super::node::{self, FENCE, Hold};
 use super::partitions::{Cut, Partitions};
+use super::readers::Readers;
 use super::webhooks::Written;
 use super::{Health, flush};
 use crate::queue::{Next, Urgency};
@@ -26,7 +27,8 @@ use strays::Strays;
 use textgate_sms::MessageId;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use trouble::{CLOSE_PATIENCE, gone, silent};
+pub(super) use trouble::silent;
+use trouble::{CLOSE_PATIENCE, gone};
 
 /// Most messages, outcomes and receipts in one transaction, so that after a burst nobody waits for the whole of it.
 const MOST_AT_ONCE: usize = 2_000;
@@ -78,6 +80,8 @@ pub(super) struct Surroundings {
     pub(super) lease: Arc<Lease>,
     /// What it knows of webhook endpoints.
     pub(super) desk: Arc<Desk>,
+    /// Who reads beside the writer.
+    pub(super) readers: Arc<Readers>,
 }
 
 impl Surroundings {

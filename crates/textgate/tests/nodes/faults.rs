@@ -191,6 +191,10 @@ async fn the_standby_takes_over(cluster: &mut Cluster, callers: &Callers) {
     for node in 0..cluster.nodes.len() {
         last = last.max(callers.until_accepted(Some(node), promoted).await);
     }
+    for node in &cluster.nodes {
+        // Nobody who reads waits for the machine that is gone.
+        node.api(KEYS[0].0).get("/v1/messages?limit=1").await.expect(200);
+    }
     cluster.until_few_wait(FEW).await;
     let (doubles, anew) = (Sightings::of(cluster).doubles() - before, all_begun_anew(cluster) - anew);
     eprintln!(

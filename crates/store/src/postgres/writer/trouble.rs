@@ -24,7 +24,7 @@ const DOUBT_PATIENCE: Duration = Duration::from_secs(3);
 impl Writer {
     /// A connection anew, and what goes with it.
     pub(super) async fn connect_again(&mut self) -> Result<(), StoreError> {
-        let conn = self.surroundings.database.connect(None).await.map_err(|error| unavailable(&error))?;
+        let conn = self.surroundings.database.connect(None).await.map_err(|error| error.unavailable())?;
         timeout(PATIENCE, self.begin_again(conn)).await.unwrap_or_else(|_| Err(silent()))
     }
 
@@ -39,6 +39,8 @@ impl Writer {
             tracing::error!(%error, "the store cannot write; it tries again");
         }
         self.surroundings.health.fails(error.clone());
+        // Their connections may be to a machine that is gone, and nobody is to wait until that is certain.
+        self.surroundings.readers.begin_anew();
         self.refuse_who_can_be(&error);
         self.fault = Some(Fault { error, retry_at: now + wait, wait, gives_up_at });
     }
@@ -76,7 +78,7 @@ impl Writer {
         };
         let tried = match connected {
             Ok(Ok(conn)) => timeout(PATIENCE, self.begin_again(conn)).await.unwrap_or_else(|_| Err(silent())),
-            Ok(Err(error)) => Err(unavailable(&error)),
+            Ok(Err(error)) => Err(error.unavailable()),
             Err(_) => Err(silent()),
         };
         match tried {
@@ -206,6 +208,6 @@ pub(super) fn gone() -> StoreError {
     )
 }
 
-pub(super) fn silent() -> StoreError {
+pub(in super::super) fn silent() -> StoreError {
     StoreError::Unavailable("PostgreSQL does not answer; see whether it runs and can be reached".to_owned())
 }
