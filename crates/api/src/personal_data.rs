@@ -120,7 +120,7 @@ static ERASED: Object = Object {
         required("test_numbers", COUNT, "SMS settings whose SMS Mobile Number it was."),
         required("receipts", COUNT, "Receipts without a message that named it."),
         required(
-            "is_nowhere",
+            "was_searched",
             Shape::Flag,
             "Whether the store's files were searched for the number afterwards, and it was in none of them. False where only a part of the virtual servers was asked about, and for PostgreSQL.",
         ),

@@ -229,6 +229,11 @@ fn micros(now: Instant, since: Instant) -> u64 {
 /// Hands figures to the store until `stop`, and then the rest.
 pub(crate) async fn keep(engine: Arc<Engine>, stop: CancellationToken) {
     let mut is_warned = false;
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => return,
+        () = engine.learn_what_is_usual() => {}
+    }
     loop {
         tokio::select! {
             biased;

@@ -39,6 +39,7 @@ pub use catalogue::{CatalogueError, CataloguePlugin, Feature, Source, catalogue,
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
+    pub use crate::catalogue::fuzzing::*;
     pub use crate::http::fuzzing::*;
     pub use crate::modem::fuzzing::*;
     pub use crate::smpp::fuzzing::*;

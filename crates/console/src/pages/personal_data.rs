@@ -69,7 +69,7 @@ async fn erase(State(console): State<Arc<Console>>, visit: Visit, form: Form) ->
     match erased {
         // The number itself is not repeated: it would stand in a cookie.
         Ok(erased) => {
-            let key = if erased.is_nowhere { "number_erased_everywhere" } else { "number_erased" };
+            let key = if erased.was_searched { "number_erased_everywhere" } else { "number_erased" };
             answer::see_with(&visit.to(PAGE), &Flash::done(key, ""))
         }
         Err(error) => {

@@ -139,13 +139,12 @@ impl Dispatch {
             consents: erased.consents,
             test_numbers: erased.test_numbers,
             receipts: erased.early_receipts,
-            is_nowhere: false,
+            was_searched: false,
             was_rebuilt: false,
         };
         if is_whole {
             let scrubbed = engine.store.scrub(number, messages).await?;
-            (shown.is_nowhere, shown.was_rebuilt) =
-                (scrubbed.was_searched && scrubbed.left == 0, scrubbed.was_rebuilt);
+            (shown.was_searched, shown.was_rebuilt) = (scrubbed.was_searched, scrubbed.was_rebuilt);
             if scrubbed.left > 0 {
                 return Err(DirectoryError::Conflict(format!(
                     "what is kept of this number was erased, but it is still found {} times in the store's files: in a sender, a reference, a remark or a setting that names it, or because a backup holds them; see docs/privacy.md, and ask again",

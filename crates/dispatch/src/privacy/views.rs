@@ -79,7 +79,7 @@ pub struct ErasedView {
     pub receipts: usize,
     /// Whether the store's files were searched for the number afterwards, and it was in none of them. `false` where only a part of the
     /// virtual servers was asked about, and for a database whose files are not this program's.
-    pub is_nowhere: bool,
+    pub was_searched: bool,
     /// Whether the store was written anew for it.
     pub was_rebuilt: bool,
 }

@@ -13,6 +13,8 @@ mod envelope;
 mod exchange;
 mod extract;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod inbound;
 mod list;
 mod moment;

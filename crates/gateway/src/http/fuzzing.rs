@@ -24,17 +24,9 @@ fn exchange() -> &'static GenericExchange {
     })
 }
 
-/// Reads one answer: two octets of status, header lines up to an empty one, and the body.
-///
-/// # Panics
-/// Where the outcome is against its rules.
-pub fn http_answer(octets: &[u8]) {
-    let Some((&[high, low, end], rest)) = octets.split_first_chunk() else { return };
-    // Mostly statuses that exist.
-    let status = 100 + u16::from_be_bytes([high, low]) % 500;
-    let Ok(status) = StatusCode::from_u16(status) else { return };
+/// Header lines up to an empty one, and what is behind it.
+pub(crate) fn headers(mut rest: &[u8]) -> (HeaderMap, &[u8]) {
     let mut headers = HeaderMap::new();
-    let mut rest = rest;
     while let Some(at) = rest.iter().position(|octet| *octet == b'\n') {
         let (line, after) = rest.split_at(at);
         rest = &after[1..];
@@ -47,15 +39,35 @@ pub fn http_answer(octets: &[u8]) {
             headers.append(name, value);
         }
     }
+    (headers, rest)
+}
+
+/// One answer: two octets of status, one for how it ends, headers and body.
+pub(crate) fn answer(octets: &[u8]) -> Option<Answer> {
+    let (&[high, low, end], rest) = octets.split_first_chunk()?;
+    // Mostly statuses that exist.
+    let status = StatusCode::from_u16(100 + u16::from_be_bytes([high, low]) % 500).ok()?;
+    let (headers, body) = headers(rest);
     let end = [BodyEnd::Whole, BodyEnd::CutOff, BodyEnd::Broken][usize::from(end % 3)];
-    let answer = Answer { status, headers, body: rest.to_vec(), end };
+    Some(Answer { status, headers, body: body.to_vec(), end })
+}
+
+/// Reads one answer, see [`answer`].
+///
+/// # Panics
+/// Where the outcome is against its rules.
+pub fn http_answer(octets: &[u8]) {
+    let Some(answer) = answer(octets) else { return };
     let outcome = exchange().outcome(&answer, MessageId::first_at(0), 3);
     assert!(outcome.detail.len() < 200, "{}", outcome.detail);
-    assert_eq!(outcome.class == Sent, status.is_success() && rest.windows(3).any(|part| part == b"OK:"));
+    assert_eq!(
+        outcome.class == Sent,
+        answer.status.is_success() && answer.body.windows(3).any(|part| part == b"OK:")
+    );
     assert!(outcome.retry_after.is_none_or(|wait| wait.as_secs() <= 3600));
     let may_have_it = matches!(outcome.class, Sent | Uncertain);
     assert!(may_have_it || outcome.segments_sent == 0, "credits stay spent for nothing");
-    if let Ok(text) = std::str::from_utf8(rest) {
+    if let Ok(text) = std::str::from_utf8(&answer.body) {
         let _ = date::parse(text);
     }
 }

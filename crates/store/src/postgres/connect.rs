@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Row, Socket, Statement};
 
@@ -106,6 +106,11 @@ impl Database {
         };
         let tls = Tls::new(trust, roots).map_err(wrong)?;
         config.ssl_mode(mode);
+        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+        if hosts > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            // Whichever answers first could be a standby.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         let hosts = each_host(&config).map_err(|why| wrong(why.to_owned()))?;
         let shown = shown(&config);
         Ok(Self { config, hosts, tls, shown })
@@ -484,12 +489,13 @@ mod tests {
 
     #[test]
     fn each_host_is_reached_with_all_that_the_url_says() {
-        let url = "postgres://ada:s3cret@a:1,b:2/sms?hostaddr=127.0.0.1,127.0.0.2&target_session_attrs=read-write\
+        let url = "postgres://ada:s3cret@a:1,b:2/sms?hostaddr=127.0.0.1,127.0.0.2\
                    &options=-cwork_mem%3D1MB&channel_binding=disable&sslmode=prefer";
         let each = |one: &str, port: u16, address: &str| {
             let mut config: Config = format!("host={one} port={port} hostaddr={address}").parse().unwrap();
             config.user("ada").password("s3cret").dbname("sms").options("-cwork_mem=1MB");
-            config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+            // The one that takes writes is meant, where there are several.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
             config.channel_binding(tokio_postgres::config::ChannelBinding::Disable);
             config.connect_timeout(CONNECT_PATIENCE).tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
             config.keepalives_interval(SILENCE / 3).keepalives_retries(3);

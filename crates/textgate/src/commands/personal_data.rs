@@ -71,7 +71,7 @@ pub(super) async fn erase(config: &Config, args: &EraseNumber, output: &mut Outp
             output.line(format_args!("{:>8}  {what}", text(&erased, name)))?;
         }
     }
-    if erased["is_nowhere"] == json!(true) {
+    if erased["was_searched"] == json!(true) {
         let line = "erased: the number is nowhere in the store's files";
         output.line(output.tone(Tone::Good, line))?;
     } else {

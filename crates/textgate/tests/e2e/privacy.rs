@@ -190,7 +190,7 @@ async fn without_a_server_the_store_is_erased_from_all_the_same() {
     let erased = server.cli_ok(&["erase", PHONE, "--yes", "--json"]);
     let erased: Value = serde_json::from_str(&erased).unwrap();
     assert_eq!((&erased["messages"], &erased["cancelled"]), (&json!(2), &json!(1)), "{erased}");
-    assert_eq!((&erased["is_nowhere"], &erased["test_numbers"]), (&json!(true), &json!(1)));
+    assert_eq!((&erased["was_searched"], &erased["test_numbers"]), (&json!(true), &json!(1)));
     assert_eq!(found(&server.data_dir(), PHONE), Vec::<String>::new());
 }
 
@@ -206,7 +206,7 @@ async fn a_tenant_erases_and_exports_what_is_its_own_and_no_more() {
     let kept = sales.post("/v1/personal-data/export", asked()).await.expect(200);
     assert_eq!(kept["virtual_servers"].as_array().unwrap().len(), 1, "not its parent's: {kept:#}");
     let erased = sales.post("/v1/personal-data/erase", asked()).await.expect(200);
-    assert_eq!((&erased["messages"], &erased["is_nowhere"]), (&json!(1), &json!(false)));
+    assert_eq!((&erased["messages"], &erased["was_searched"]), (&json!(1), &json!(false)));
     assert_eq!(sales.get("/v1/messages").await.expect(200)["messages"], json!([]));
     assert_eq!(acme.get("/v1/messages").await.expect(200)["messages"].as_array().unwrap().len(), 1);
     let wrong = sales.post("/v1/personal-data/erase", json!({"number": "abc"})).await;

@@ -109,8 +109,7 @@ impl Cluster {
         let standby = primary.standby(at(&second), SETTINGS);
         let hosts = format!("{},{}", primary.address(), standby.address());
         // The machines of the databases are others, which without `disable` would have to have certificates.
-        let url =
-            format!("postgres://textgate@{hosts}/{database}?target_session_attrs=read-write&sslmode=disable");
+        let url = format!("postgres://textgate@{hosts}/{database}?sslmode=disable");
         let (mut nodes, first_manifest) = (Vec::<Node>::new(), manifest(smsc.address()));
         for number in 1..=count {
             let machine = network.machine(number);

@@ -1,5 +1,6 @@
 //! Conditions that follow from figures: looked at when figures have gone to the store, for what had something to count.
 
+use super::super::AlertSettings;
 use super::{Condition, Key, Level};
 use crate::engine::Engine;
 use crate::figures::NO_GATEWAY;
@@ -9,13 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use textgate_gateway::Balance;
 use textgate_sms::{GatewayId, MessageState, OutcomeClass, VsId};
-use textgate_store::Figures;
+use textgate_store::{Figures, FiguresQuestion, KeptFigures, Resolution, StoreError};
 
 /// So many messages make a sample, and so many samples a past to compare with.
 const SAMPLE: u64 = 50;
-const SAMPLES: u32 = 4;
+const SAMPLES: u64 = 4;
 /// How much of the past each sample replaces.
 const WEIGHT: f64 = 0.1;
+/// Of what was before a start, so much is looked at.
+const PAST_MS: i64 = 7 * 24 * 3_600_000;
 /// Fewest messages that fail over within one flush, and their part of all, before it is told.
 const FAILOVERS_LEAST: u64 = 5;
 const FAILOVERS_PERCENT: u64 = 20;
@@ -38,7 +41,7 @@ pub(super) struct Past {
 #[derive(Debug, Default, Clone, Copy)]
 struct Usual {
     mean: f64,
-    samples: u32,
+    samples: u64,
 }
 
 impl Usual {
@@ -47,10 +50,54 @@ impl Usual {
         (self.samples >= SAMPLES).then_some(self.mean)
     }
 
-    fn add(&mut self, value: f64) {
-        let weight = WEIGHT.max(1.0 / f64::from(self.samples + 1));
-        self.mean += (value - self.mean) * weight;
-        self.samples = self.samples.saturating_add(1);
+    /// The value of so many messages.
+    fn add(&mut self, value: f64, messages: u64) {
+        // More of the same would not change it any further.
+        const MOST: u64 = 1_000;
+        for _ in 0..(messages / SAMPLE).clamp(1, MOST) {
+            self.samples = (self.samples + 1).min(MOST);
+            self.mean += (value - self.mean) * WEIGHT.max(1.0 / self.samples as f64);
+        }
+    }
+
+    /// Compares the value of so many messages with what was usual before it. What is out of line does not become usual.
+    fn compare(&mut self, value: f64, messages: u64, level: impl Fn(f64, f64) -> Level) -> Level {
+        let level = self.known().map_or(Level::Good, |usual| level(value, usual));
+        if level == Level::Good {
+            self.add(value, messages);
+        }
+        level
+    }
+}
+
+/// A delivery rate (0 to 1) and a median time to sent (µs), where there were enough messages to say; with how each is by its past.
+#[derive(Default)]
+struct Compared {
+    rate: Option<(Level, f64)>,
+    latency: Option<(Level, f64)>,
+}
+
+impl Past {
+    /// Adds what was counted, and compares it with what was before once it makes a sample.
+    fn compare(&mut self, figures: &Figures, settings: &AlertSettings) -> Compared {
+        let mut compared = Compared::default();
+        self.sample.add(figures);
+        let delivered = self.sample.came_to(MessageState::Delivered);
+        let reported = delivered + self.sample.came_to(MessageState::Undelivered);
+        if reported >= SAMPLE {
+            let rate = delivered as f64 / reported as f64;
+            let level = |now, usual| level_of_rate(now, usual, settings.delivery_drop_percent);
+            compared.rate = Some((self.rate.compare(rate, reported, level), rate));
+            self.sample.states = Default::default();
+        }
+        let sent = self.sample.to_sent.count();
+        if sent >= SAMPLE {
+            let median = self.sample.to_sent.quantile(0.5).unwrap_or(0) as f64;
+            let level = |now, usual| level_of_latency(now, usual, settings.latency_factor);
+            compared.latency = Some((self.latency.compare(median, sent, level), median));
+            self.sample.to_sent = Default::default();
+        }
+        compared
     }
 }
 
@@ -214,58 +261,75 @@ impl Engine {
     fn observe_past(self: &Arc<Self>, station: &Arc<Station>, figures: &Figures) {
         let view = self.view.load();
         let settings = &view.alert_setup(station.vs).settings;
-        let (mut rate, mut latency) = (None, None);
-        let asks = {
+        let (compared, asks) = {
             let mut all = self.alerts.conditions.past();
             all.retain(|gateway, _| view.stations.contains_key(gateway));
             let past = all.entry(station.id).or_default();
-            past.sample.add(figures);
-            let delivered = past.sample.came_to(MessageState::Delivered);
-            let reported = delivered + past.sample.came_to(MessageState::Undelivered);
-            if reported >= SAMPLE {
-                let now = delivered as f64 / reported as f64;
-                let level = past
-                    .rate
-                    .known()
-                    .map_or(Level::Good, |usual| level_of_rate(now, usual, settings.delivery_drop_percent));
-                // What is out of line does not become usual.
-                if level == Level::Good {
-                    past.rate.add(now);
-                }
-                rate = Some((level, now));
-                past.sample.states = Default::default();
-            }
-            if past.sample.to_sent.count() >= SAMPLE {
-                let now = past.sample.to_sent.quantile(0.5).unwrap_or(0) as f64;
-                let level = past
-                    .latency
-                    .known()
-                    .map_or(Level::Good, |usual| level_of_latency(now, usual, settings.latency_factor));
-                if level == Level::Good {
-                    past.latency.add(now);
-                }
-                latency = Some((level, now));
-                past.sample.to_sent = Default::default();
-            }
             let now = self.clock.now();
             let is_time =
                 past.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= BALANCE_EVERY);
             if is_time {
                 past.asked = Some(now);
             }
-            is_time && settings.watches(Condition::BalanceLow)
+            (past.compare(figures, settings), is_time && settings.watches(Condition::BalanceLow))
         };
-        if let Some((level, now)) = rate {
+        if let Some((level, now)) = compared.rate {
             let why = || format!("{:.0} %", now * 100.0);
             self.observe_gateway(Condition::DeliveryRate, station, level, why);
         }
-        if let Some((level, now)) = latency {
+        if let Some((level, now)) = compared.latency {
             let why = || format!("{:.1} s", now / 1e6);
             self.observe_gateway(Condition::Latency, station, level, why);
         }
         if asks {
             self.ask_balance(station);
         }
+    }
+
+    /// Learns from the figures of before this start what is usual at each gateway. Nothing of this start may have gone to the store yet.
+    pub(crate) async fn learn_what_is_usual(&self) {
+        let view = self.view.load_full();
+        let mut gateways_of: BTreeMap<VsId, Vec<GatewayId>> = BTreeMap::new();
+        view.stations
+            .values()
+            .for_each(|station| gateways_of.entry(station.vs).or_default().push(station.id));
+        for (vs, gateways) in gateways_of {
+            let settings = &view.alert_setup(vs).settings;
+            let is_watched =
+                [Condition::DeliveryRate, Condition::Latency].into_iter().any(|kind| settings.watches(kind));
+            let kept = match is_watched {
+                true => self.figures_before(vs).await,
+                false => continue,
+            };
+            let kept = match kept {
+                Ok(kept) => kept,
+                Err(error) => return tracing::debug!(%error, "what is usual is learnt anew"),
+            };
+            let mut all = self.alerts.conditions.past();
+            for gateway in gateways {
+                let past = all.entry(gateway).or_default();
+                for step in kept.iter().filter(|step| step.gateway == gateway) {
+                    past.compare(&step.figures, settings);
+                }
+            }
+        }
+    }
+
+    /// What the store has of a virtual server's gateways and whoever sends by them, the oldest first.
+    async fn figures_before(&self, vs: VsId) -> Result<Vec<KeptFigures>, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let hour_ms = now_ms - now_ms.rem_euclid(Resolution::Hour.step_ms());
+        let mut kept = Vec::new();
+        for is_below in [false, true] {
+            for (resolution, from_ms, to_ms) in
+                [(Resolution::Hour, now_ms - PAST_MS, hour_ms), (Resolution::Minute, hour_ms, now_ms + 1)]
+            {
+                let question = FiguresQuestion { vs, is_below, resolution, from_ms, to_ms };
+                kept.extend(self.store.figures(question).await?);
+            }
+        }
+        kept.sort_by_key(|step| step.at_ms);
+        Ok(kept)
     }
 
     /// Asks the provider what is left, where it can be asked. Nothing waits for the answer.
@@ -329,10 +393,32 @@ mod tests {
         let mut usual = Usual::default();
         for n in 0..SAMPLES {
             assert_eq!(usual.known(), None, "{n}");
-            usual.add(10.0);
+            usual.add(10.0, SAMPLE);
         }
         assert!((usual.known().unwrap() - 10.0).abs() < 1e-9);
-        (0..100).for_each(|_| usual.add(20.0));
+        (0..100).for_each(|_| usual.add(20.0, SAMPLE));
         assert!((usual.known().unwrap() - 20.0).abs() < 0.1, "{usual:?}");
+        let mut at_once = Usual::default();
+        at_once.add(10.0, SAMPLES * SAMPLE);
+        assert!((at_once.known().unwrap() - 10.0).abs() < 1e-9, "as many messages are as much of a past");
+        at_once.add(0.0, u64::MAX);
+        assert!(at_once.known().unwrap() < 0.1, "{at_once:?}");
+    }
+
+    #[test]
+    fn what_is_out_of_line_does_not_become_usual() {
+        let (mut past, settings) = (Past::default(), AlertSettings::default());
+        let counted = |state, n| {
+            let mut figures = Figures::default();
+            (0..n).for_each(|_| figures.count(state));
+            figures
+        };
+        let level = |compared: Compared| compared.rate.map(|(level, _)| level);
+        assert_eq!(level(past.compare(&counted(MessageState::Delivered, 30), &settings)), None);
+        assert_eq!(level(past.compare(&counted(MessageState::Delivered, 170), &settings)), Some(Good));
+        for _ in 0..50 {
+            assert_eq!(level(past.compare(&counted(MessageState::Undelivered, 50), &settings)), Some(Bad));
+        }
+        assert_eq!(level(past.compare(&counted(MessageState::Delivered, 50), &settings)), Some(Good));
     }
 }

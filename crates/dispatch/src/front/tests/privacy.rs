@@ -34,7 +34,7 @@ async fn what_a_virtual_server_left_that_is_gone_is_shown_and_erased_from_the_ro
 
     // What nobody sends is cancelled, and paid back.
     let erased = dispatch.erase_number("user ada", VsId::ROOT, ANN).await.unwrap();
-    assert_eq!((erased.messages, erased.cancelled, erased.segments, erased.is_nowhere), (2, 2, 2, true));
+    assert_eq!((erased.messages, erased.cancelled, erased.segments, erased.was_searched), (2, 2, 2, true));
     assert_eq!(dispatch.credits(other).await.unwrap().used, 1, "of the message to somebody else");
     assert!(dispatch.personal_data("user ada", VsId::ROOT, ANN).await.unwrap().virtual_servers.is_empty());
     let left = dispatch.personal_data("user ada", VsId::ROOT, "15550100102").await.unwrap();

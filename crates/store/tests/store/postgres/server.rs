@@ -162,6 +162,13 @@ impl Postgres {
     #[allow(dead_code, reason = "not all that start servers have several")]
     pub fn standby(&self, at: At, settings: &[&str]) -> Self {
         let mut server = Self::prepared(at, settings);
+        // A cable that has just been plugged in is of use a moment later.
+        let reaches = || self.psql_at(&server.at, "postgres", "SELECT 1").status.success();
+        let began = Instant::now();
+        while !reaches() {
+            assert!(began.elapsed() < PATIENCE, "nobody there to follow");
+            pause(Duration::from_millis(20));
+        }
         let mut copy = server.at.command(&self.programs.join("pg_basebackup"));
         copy.args(["-X", "stream", "-R", "-c", "fast", "--no-sync", "-D"])
             .arg(server.folder.path().join("data"))
@@ -276,8 +283,13 @@ impl Postgres {
     }
 
     fn psql(&self, database: &str, sql: &str) -> Output {
+        self.psql_at(&At::HERE, database, sql)
+    }
+
+    /// The same on this machine.
+    fn psql_at(&self, at: &At, database: &str, sql: &str) -> Output {
         let program = self.programs.join("psql");
-        let mut command = Command::new(if program.exists() { program } else { "psql".into() });
+        let mut command = at.command(if program.exists() { &program } else { Path::new("psql") });
         command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database), "-c", sql]);
         // Also where the server was made read-only.
         command.env("PGOPTIONS", "-c default_transaction_read_only=off");
