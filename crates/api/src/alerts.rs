@@ -3,8 +3,8 @@
 use crate::access::{Access, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{cursor, limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, cursor, limit, query};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::Api;
@@ -18,7 +18,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use textgate_dispatch::{AlertInput, AlertPage, AlertRefusal, AlertView, NoticeView};
-use textgate_gateway::Problem;
 use textgate_sms::{AlertState, Severity};
 
 /// Most alerts of one page, and how many where the caller does not say.
@@ -326,24 +325,16 @@ async fn close(State(api): State<Arc<Api>>, access: Access, id: PathId) -> Answe
 }
 
 async fn list(State(api): State<Arc<Api>>, access: Access, uri: Uri) -> Answer {
-    let (mut problems, mut is_open, mut before, mut most) = (Vec::new(), None, None, PAGE_DEFAULT);
-    for (name, value) in parameters(&uri, LIST_PARAMETERS, api.door, &mut problems) {
-        let outcome = match (&*name, &*value) {
-            ("status", "open" | "closed") => {
-                is_open = Some(value == "open");
-                Ok(())
-            }
-            ("status", _) => Err("choose one of: open, closed".to_owned()),
-            ("cursor", _) => cursor(&value).map(|id| before = Some(id)),
-            _ => limit(&value, PAGE_MOST).map(|limit| most = limit),
-        };
-        if let Err(message) = outcome {
-            problems.push(Problem::new(name, message));
+    let (mut is_open, mut before, mut most) = (None, None, PAGE_DEFAULT);
+    query::read(&uri, LIST_PARAMETERS, api.door, |name, value| {
+        match (name, &*value) {
+            ("status", "open" | "closed") => is_open = Some(value == "open"),
+            ("status", _) => return Err("choose one of: open, closed".to_owned()),
+            ("cursor", _) => before = Some(cursor(&value)?),
+            _ => most = limit(&value, PAGE_MOST)?,
         }
-    }
-    if !problems.is_empty() {
-        return Err(ProblemDetails::invalid(problems));
-    }
+        Ok(())
+    })?;
     let AlertPage { alerts, next } = api.dispatch.alerts(access.vs, is_open, before, most).await?;
     let alerts = alerts.into_iter().map(AlertShown::from).collect();
     Ok(answer::json(StatusCode::OK, &PageShown { alerts, next }))

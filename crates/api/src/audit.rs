@@ -3,19 +3,17 @@
 use crate::access::FullAccess;
 use crate::answer::{self, Answer};
 use crate::credits::{ENTRIES_DEFAULT, ENTRIES_MOST};
-use crate::messages::{limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, limit, query, time};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::{Api, Door};
-use crate::time::{GIVEN, Given};
 use crate::views::{AUDIT_ENTRY, AuditShown, COUNT, NAME, hex};
 use axum::extract::State;
 use axum::routing::get;
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use std::sync::Arc;
-use textgate_gateway::Problem;
 use textgate_sms::VsId;
 use textgate_store::{AuditCheck, AuditFilter, AuditPoint};
 
@@ -105,17 +103,11 @@ async fn list(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, uri: 
 }
 
 async fn verify(State(api): State<Arc<Api>>, _: FullAccess, uri: Uri) -> Answer {
-    let mut problems = Vec::new();
     let mut kept = None;
-    for (name, value) in parameters(&uri, VERIFY_PARAMETERS, api.door, &mut problems) {
-        match point(&value) {
-            Some(point) => kept = Some(point),
-            None => problems.push(Problem::new(name, "enter a head as it was printed: number:hash")),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(ProblemDetails::invalid(problems));
-    }
+    query::read(&uri, VERIFY_PARAMETERS, api.door, |_, value| {
+        kept = point(&value);
+        kept.is_some().then_some(()).ok_or_else(|| "enter a head as it was printed: number:hash".to_owned())
+    })?;
     let AuditCheck { at, broken, .. } = api.dispatch.verify_audit(kept).await?;
     let (broken_entry, problem) = broken.unzip();
     let head = format!("{}:{}", at.id, hex(&at.hash));
@@ -144,18 +136,12 @@ struct Question {
 
 impl Question {
     fn parse(uri: &Uri, door: Door) -> Result<Self, ProblemDetails> {
-        let mut problems = Vec::new();
         let mut question = Self { filter: AuditFilter::default(), before: None, limit: ENTRIES_DEFAULT };
-        for (name, value) in parameters(uri, LIST_PARAMETERS, door, &mut problems) {
-            if let Err(message) = question.set(&name, value) {
-                problems.push(Problem::new(name, message));
-            }
-        }
-        if problems.is_empty() { Ok(question) } else { Err(ProblemDetails::invalid(problems)) }
+        query::read(uri, LIST_PARAMETERS, door, |name, value| question.set(name, value))?;
+        Ok(question)
     }
 
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
-        let time = |value: &str| Given::parse(value).map(|time| time.0).ok_or_else(|| GIVEN.to_owned());
         match name {
             "actor" => self.filter.actor = Some(value),
             "action" => self.filter.action = Some(value),

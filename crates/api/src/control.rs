@@ -44,6 +44,7 @@ static MANIFEST_SERVER: Object = Object {
         required("path", Shape::Text(4096), "`acme/sales`; `/` is the root."),
         optional("credits", COUNT, "The allocation."),
         optional("sms_settings", Shape::Object(&SETTINGS_INPUT), "The SMS settings."),
+        optional("guard", Shape::Object(&crate::guard::RULES), "The fraud guard's rules, as a whole."),
         optional("api_key", Shape::List(&Shape::Object(&MANIFEST_KEY), 100_000), "API keys."),
         optional("user", Shape::List(&Shape::Object(&MANIFEST_USER), 100_000), "Users."),
         optional(
@@ -300,7 +301,7 @@ async fn status(State(api): State<Arc<Api>>, _: FullAccess) -> Answer {
 mod tests {
     use super::*;
     use serde_json::json;
-    use textgate_dispatch::Applied;
+    use textgate_dispatch::{Applied, ManifestKey, ManifestServer, ManifestUser};
 
     #[test]
     fn a_manifest_is_read_as_the_command_line_sends_it() {
@@ -314,6 +315,28 @@ mod tests {
         let server = &applying.manifest.virtual_server[0];
         assert_eq!((server.path.as_str(), server.credits, applying.dry_run), ("acme", Some(1000), None));
         assert_eq!(server.sms_settings.as_ref().map(|settings| settings.gateways.len()), Some(1));
+    }
+
+    /// Whatever the command line takes from a file without a server, it can send to one.
+    #[test]
+    fn every_field_of_a_manifest_is_known_to_a_running_server() {
+        fn fields<T: serde::de::DeserializeOwned>() -> Vec<String> {
+            let error = serde_json::from_value::<T>(json!({"?": 0})).err().expect("there is no such field");
+            let error = error.to_string();
+            let (_, named) = error.split_once("expected ").expect("it says which there are");
+            let mut named: Vec<String> = named.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            named.sort();
+            named
+        }
+        fn described(object: &Object) -> Vec<String> {
+            let mut named: Vec<String> = object.properties.iter().map(|p| p.name.to_owned()).collect();
+            named.sort();
+            named
+        }
+        assert_eq!(described(&MANIFEST), fields::<Manifest>());
+        assert_eq!(described(&MANIFEST_SERVER), fields::<ManifestServer>());
+        assert_eq!(described(&MANIFEST_USER), fields::<ManifestUser>());
+        assert_eq!(described(&MANIFEST_KEY), fields::<ManifestKey>());
     }
 
     #[test]

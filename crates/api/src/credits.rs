@@ -3,8 +3,8 @@
 use crate::access::{FullAccess, Target};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, limit, query};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::{Api, Door};
@@ -14,7 +14,6 @@ use axum::routing::{get, post};
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use textgate_gateway::Problem;
 use textgate_store::Allocation;
 
 /// Most entries of a ledger or the audit log at once, and how many where the caller does not say.
@@ -142,15 +141,9 @@ async fn ledger(State(api): State<Arc<Api>>, target: Target, uri: Uri) -> Answer
 }
 
 fn limit_of(uri: &Uri, door: Door) -> Result<usize, ProblemDetails> {
-    let mut problems = Vec::new();
     let mut most = ENTRIES_DEFAULT;
-    for (name, value) in parameters(uri, LIMIT, door, &mut problems) {
-        match limit(&value, ENTRIES_MOST) {
-            Ok(limit) => most = limit,
-            Err(message) => problems.push(Problem::new(name, message)),
-        }
-    }
-    if problems.is_empty() { Ok(most) } else { Err(ProblemDetails::invalid(problems)) }
+    query::read(uri, LIMIT, door, |_, value| limit(&value, ENTRIES_MOST).map(|limit| most = limit))?;
+    Ok(most)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use crate::access::Access;
 use crate::answer::{self, Answer};
-use crate::messages::parameters;
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query;
 use crate::routes::{Allowed, Route, Success};
 use crate::state::Api;
 use crate::time::Shown;
@@ -38,11 +38,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn watch(State(api): State<Arc<Api>>, access: Access, uri: Uri) -> Answer {
-    let mut problems = Vec::new();
-    parameters(&uri, &[], api.door, &mut problems);
-    if !problems.is_empty() {
-        return Err(ProblemDetails::invalid(problems));
-    }
+    query::read(&uri, &[], api.door, |_, _| Ok(()))?;
     let watch = api.dispatch.watch(access.vs).map_err(|error| match error {
         DirectoryError::Conflict(why) => ProblemDetails::new(ProblemType::Busy, why),
         other => other.into(),

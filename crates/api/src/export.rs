@@ -2,8 +2,9 @@
 
 use crate::access::Access;
 use crate::answer::{self, Answer};
-use crate::messages::{Question, query};
+use crate::messages::Question;
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::query;
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::Shape;
 use crate::state::Api;

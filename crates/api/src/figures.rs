@@ -2,13 +2,13 @@
 
 use crate::access::{FullAccess, unknown_virtual_server};
 use crate::answer::{self, Answer};
-use crate::messages::{parameters, query, yes_or_no};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, query, time, yes_or_no};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::settings::LINE_STATUS;
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::Api;
-use crate::time::{GIVEN, Given, Shown};
+use crate::time::Shown;
 use crate::views::COUNT;
 use axum::extract::State;
 use axum::routing::get;
@@ -16,7 +16,7 @@ use http::{StatusCode, Uri};
 use serde::Serialize;
 use std::sync::Arc;
 use textgate_dispatch::{Forecast, GatewayNow, GatewaySeries, Scope, Series, SeriesStep};
-use textgate_gateway::{LineStatus, Problem};
+use textgate_gateway::LineStatus;
 use textgate_sms::{MessageState, OutcomeClass, VsId};
 use textgate_store::{Figures, Histogram};
 
@@ -151,46 +151,33 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn show(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, uri: Uri) -> Answer {
-    let mut problems = Vec::new();
-    let (mut from, mut to, mut step_s, mut gateway) = (None, None, None, None);
+    let (mut from, mut to, mut step_s, mut gateway, mut of) = (None, None, None, None, None);
     let mut scope = Scope { vs: access.vs, with_below: false };
-    for (name, value) in parameters(&uri, PARAMETERS, api.door, &mut problems) {
-        let time = || Given::parse(&value).map(|time| time.0).ok_or_else(|| GIVEN.to_owned());
-        let read = match name.as_str() {
-            "from" => time().map(|ms| from = Some(ms)),
-            "to" => time().map(|ms| to = Some(ms)),
-            "step_s" => match value.parse::<i64>() {
-                Ok(seconds) if (60..=i64::from(u32::MAX)).contains(&seconds) => {
-                    step_s = Some(seconds);
-                    Ok(())
-                }
-                _ => Err("choose whole minutes: 60 or a multiple of it".to_owned()),
-            },
-            "below" => yes_or_no(&value).map(|yes| scope.with_below = yes),
-            "virtual_server" => {
-                let vs = value.parse().map(VsId).map_err(|_| unknown_virtual_server())?;
-                scope.vs = access.reach(&api, vs)?;
-                Ok(())
+    query::read(&uri, PARAMETERS, api.door, |name, value| {
+        match name {
+            "from" => from = Some(time(&value)?),
+            "to" => to = Some(time(&value)?),
+            "step_s" => {
+                let seconds = value.parse::<i64>().ok();
+                step_s = seconds.filter(|seconds| (60..=i64::from(u32::MAX)).contains(seconds));
+                step_s.ok_or("choose whole minutes: 60 or a multiple of it")?;
             }
-            _ => {
-                gateway = Some(value);
-                Ok(())
-            }
-        };
-        if let Err(message) = read {
-            problems.push(Problem::new(name, message));
+            "below" => scope.with_below = yes_or_no(&value)?,
+            "virtual_server" => of = Some(value),
+            _ => gateway = Some(value),
         }
+        Ok(())
+    })?;
+    if let Some(of) = of {
+        scope.vs = access.reach(&api, of.parse().map(VsId).map_err(|_| unknown_virtual_server())?)?;
     }
     let gateway = match gateway.map(|name| api.dispatch.gateway_named(scope.vs, &name)) {
         Some(None) => {
-            problems.push(Problem::new("gateway", "no gateway of this virtual server has this name"));
-            None
+            let unknown = "no gateway of this virtual server has this name";
+            return Err(ProblemDetails::invalid_field("gateway", unknown));
         }
         found => found.flatten(),
     };
-    if !problems.is_empty() {
-        return Err(ProblemDetails::invalid(problems));
-    }
     let to = to.unwrap_or_else(|| api.dispatch.now_ms());
     let from = from.unwrap_or(to - 3_600_000);
     let step_ms =

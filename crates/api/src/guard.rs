@@ -51,7 +51,7 @@ static LIMIT: Object = Object {
     ],
 };
 
-static RULES: Object = Object {
+pub(crate) static RULES: Object = Object {
     name: "GuardRules",
     about: "Rules of the fraud guard. What is left out is as in the default.",
     properties: &[

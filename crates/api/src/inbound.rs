@@ -3,8 +3,8 @@
 use crate::access::{FullAccess, PathId, Target};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{cursor, limit, parameters, query};
-use crate::problem::{ProblemDetails, ProblemType};
+use crate::problem::ProblemType;
+use crate::query::{self, cursor, limit, query};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::Api;
@@ -16,7 +16,6 @@ use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use textgate_dispatch::{InboundPage, InboundRule, InboundView};
-use textgate_gateway::Problem;
 use textgate_sms::VsId;
 
 /// Most messages of one page, and how many where the caller does not say.
@@ -224,26 +223,18 @@ fn shown(rules: Vec<InboundRule>) -> Answer {
 // === handlers ===
 
 async fn list(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, uri: Uri) -> Answer {
-    let (mut problems, mut from, mut before, mut most) = (Vec::new(), None, None, PAGE_DEFAULT);
-    for (name, value) in parameters(&uri, LIST_PARAMETERS, api.door, &mut problems) {
-        let outcome = match &*name {
+    let (mut from, mut before, mut most) = (None, None, PAGE_DEFAULT);
+    query::read(&uri, LIST_PARAMETERS, api.door, |name, value| {
+        match name {
             "from" if value.is_empty() || value.chars().count() > 64 => {
-                Err("enter the phone's number".to_owned())
+                return Err("enter the phone's number".to_owned());
             }
-            "from" => {
-                from = Some(value);
-                Ok(())
-            }
-            "cursor" => cursor(&value).map(|id| before = Some(id)),
-            _ => limit(&value, PAGE_MOST).map(|limit| most = limit),
-        };
-        if let Err(message) = outcome {
-            problems.push(Problem::new(name, message));
+            "from" => from = Some(value),
+            "cursor" => before = Some(cursor(&value)?),
+            _ => most = limit(&value, PAGE_MOST)?,
         }
-    }
-    if !problems.is_empty() {
-        return Err(ProblemDetails::invalid(problems));
-    }
+        Ok(())
+    })?;
     let InboundPage { messages, next } =
         api.dispatch.inbound(access.vs, from.as_deref(), before, most).await?;
     let messages = messages.into_iter().map(MessageShown::from).collect();
@@ -281,6 +272,7 @@ async fn put_rules(api: &Api, actor: &str, vs: VsId, request: Request) -> Answer
 #[cfg(test)]
 mod tests {
     use super::*;
+    use textgate_gateway::Problem;
 
     fn check(object: &Object, shown: impl Serialize) -> Vec<Problem> {
         let mut problems = Vec::new();

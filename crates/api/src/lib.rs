@@ -30,6 +30,7 @@ mod otp;
 mod personal_data;
 mod places;
 mod problem;
+mod query;
 mod rate;
 mod receipts;
 mod router;

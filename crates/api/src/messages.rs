@@ -1,15 +1,16 @@
 //! Messages: sending one, reading them, calling them back. `POST /v1/messages` is the way that every passcode takes.
 
-use crate::access::{ACT_FOR_QUERY, Access, FullAccess, PathId};
+use crate::access::{Access, FullAccess, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, cursor, limit, query, time, yes_or_no};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::{Api, Door};
-use crate::time::{GIVEN, Given};
+use crate::time::Given;
 use crate::views::{self, MessageShown, PageShown, TakenShown};
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
@@ -19,7 +20,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use textgate_dispatch::{DirectoryError, Refusal, ResendRefusal, Taken};
-use textgate_gateway::Problem;
 use textgate_sms::{GatewayId, Kind, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::Filter;
 
@@ -385,10 +385,6 @@ static LIST_PARAMETERS: &[Parameter] = &[
     query("limit", Shape::Integer(1, PAGE_MOST as i64), "How many at most; 50 where left out."),
 ];
 
-pub(crate) const fn query(name: &'static str, shape: Shape, about: &'static str) -> Parameter {
-    Parameter { name, is_header: false, shape, about }
-}
-
 /// A question for messages.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -411,15 +407,10 @@ impl Question {
         door: Door,
         named: &dyn Fn(&str) -> Option<GatewayId>,
     ) -> Result<Self, ProblemDetails> {
-        let mut problems = Vec::new();
         let mut question =
             Self { filter: Filter::default(), before: None, limit: PAGE_DEFAULT, with_texts: false };
-        for (name, value) in parameters(uri, known, door, &mut problems) {
-            if let Err(message) = question.set(&name, &value, named) {
-                problems.push(Problem::new(name, message));
-            }
-        }
-        if problems.is_empty() { Ok(question) } else { Err(ProblemDetails::invalid(problems)) }
+        query::read(uri, known, door, |name, value| question.set(name, &value, named))?;
+        Ok(question)
     }
 
     fn set(
@@ -428,7 +419,6 @@ impl Question {
         value: &str,
         named: &dyn Fn(&str) -> Option<GatewayId>,
     ) -> Result<(), String> {
-        let time = || Given::parse(value).map(|time| time.0).ok_or_else(|| GIVEN.to_owned());
         let choose = |words: Vec<&str>| format!("choose one of: {}", words.join(", "));
         let filter = &mut self.filter;
         match name {
@@ -446,63 +436,13 @@ impl Question {
             "texts" => self.with_texts = yes_or_no(value)?,
             "reference" if value.chars().count() > 255 => return Err("use at most 255 characters".into()),
             "reference" => filter.reference = Some(value.to_owned()),
-            "since" => filter.since_ms = Some(time()?),
-            "until" => filter.until_ms = Some(time()?),
+            "since" => filter.since_ms = Some(time(value)?),
+            "until" => filter.until_ms = Some(time(value)?),
             "cursor" => self.before = Some(cursor(value)?),
             _ => self.limit = limit(value, PAGE_MOST)?,
         }
         Ok(())
     }
-}
-
-/// Yes or no from a query.
-pub(crate) fn yes_or_no(value: &str) -> Result<bool, String> {
-    value.parse().map_err(|_| "choose true or false".to_owned())
-}
-
-/// Where a page begins, as the page before told it.
-pub(crate) fn cursor(value: &str) -> Result<MessageId, String> {
-    MessageId::parse(value).ok_or_else(|| "pass the next of the page before".to_owned())
-}
-
-/// A count from a query, from 1 to `most`.
-pub(crate) fn limit(value: &str, most: usize) -> Result<usize, String> {
-    match value.parse() {
-        Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
-        _ => Err(format!("enter a whole number from 1 to {most}")),
-    }
-}
-
-/// The known parameters of a query, each at most once; all else goes to the problems.
-pub(crate) fn parameters(
-    uri: &Uri,
-    known: &[Parameter],
-    door: Door,
-    problems: &mut Vec<Problem>,
-) -> Vec<(String, String)> {
-    let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
-        problems.push(Problem::new("", "the query is not form-urlencoded"));
-        return Vec::new();
-    };
-    let mut found: Vec<(String, String)> = Vec::new();
-    for (name, value) in pairs.into_iter().take(100) {
-        if door == Door::Control && name == ACT_FOR_QUERY {
-            continue;
-        }
-        if !known.iter().any(|parameter| parameter.name == name) {
-            let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
-            let message = match names.as_slice() {
-                [] => "this address takes no parameters".to_owned(),
-                names => format!("there is no such parameter; the parameters are {}", names.join(", ")),
-            };
-            problems.push(Problem::new(crate::shape::shortened(&name), message));
-        } else if found.iter().any(|(other, _)| *other == name) {
-            problems.push(Problem::new(name, "give this parameter once"));
-        } else {
-            found.push((name, value));
-        }
-    }
-    found
 }
 
 // === cancel ===
@@ -671,7 +611,7 @@ mod tests {
         let wrong =
             question("status=x&limit=0&limit=3&to=%2B1555&page=2&cursor=1&vs=acme&gateway=x", Door::Keys)
                 .unwrap_err();
-        assert_eq!(wrong, ["limit", "page", "vs", "status", "limit", "to", "cursor", "gateway"]);
+        assert_eq!(wrong, ["status", "limit", "limit", "to", "page", "cursor", "vs", "gateway"]);
         assert!(question("limit=201", Door::Keys).is_err());
         assert!(question("vs=acme", Door::Control).is_ok(), "who acts for another says so in the query");
     }

@@ -3,8 +3,8 @@
 use crate::access::{Access, FullAccess, path_parameter};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{limit, parameters, query};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, limit, query};
 use crate::routes::{Allowed, Content, Parameter, Route, Success};
 use crate::shape::{Object, Shape, optional, required};
 use crate::state::{Api, Door};
@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::sync::Arc;
 use textgate_dispatch::{ConsentBy, ConsentView, NewOptOut, OptOutView, OptOutsImported};
-use textgate_gateway::Problem;
 use textgate_store::ConsentSource;
 
 /// Most entries of a page.
@@ -305,24 +304,19 @@ struct Question {
 
 impl Question {
     fn parse(uri: &Uri, door: Door) -> Result<Self, ProblemDetails> {
-        let mut problems = Vec::new();
         let mut question = Self { number: None, before: None, limit: 100 };
-        for (name, value) in parameters(uri, PARAMETERS, door, &mut problems) {
-            let read = match name.as_str() {
-                "number" => {
-                    question.number = Some(value);
-                    Ok(())
-                }
+        query::read(uri, PARAMETERS, door, |name, value| {
+            match name {
+                "number" => question.number = Some(value),
                 "cursor" => {
                     let cursor = value.parse().ok().filter(|cursor| i64::try_from(*cursor).is_ok());
-                    question.before = cursor;
-                    cursor.map(drop).ok_or_else(|| "enter the value of `next` as it was given".to_owned())
+                    question.before = Some(cursor.ok_or("enter the value of `next` as it was given")?);
                 }
-                _ => limit(&value, PAGE_MOST).map(|limit| question.limit = limit),
-            };
-            problems.extend(read.err().map(|message| Problem::new(name, message)));
-        }
-        if problems.is_empty() { Ok(question) } else { Err(ProblemDetails::invalid(problems)) }
+                _ => question.limit = limit(&value, PAGE_MOST)?,
+            }
+            Ok(())
+        })?;
+        Ok(question)
     }
 }
 
@@ -385,12 +379,12 @@ async fn export(State(api): State<Arc<Api>>, FullAccess(access): FullAccess) -> 
 }
 
 async fn remove(State(api): State<Arc<Api>>, FullAccess(access): FullAccess, Id(id): Id, uri: Uri) -> Answer {
-    let mut problems = Vec::new();
-    let note = parameters(&uri, WHY, api.door, &mut problems).pop().map(|(_, note)| note);
-    if !problems.is_empty() {
-        return Err(ProblemDetails::invalid(problems));
-    }
-    api.dispatch.remove_opt_out(&by(&access), access.vs, id, &note.unwrap_or_default()).await?;
+    let mut note = String::new();
+    query::read(&uri, WHY, api.door, |_, value| {
+        note = value;
+        Ok(())
+    })?;
+    api.dispatch.remove_opt_out(&by(&access), access.vs, id, &note).await?;
     Ok(answer::done())
 }
 

@@ -5,8 +5,8 @@ mod shapes;
 use crate::access::{Access, FullAccess, path_parameter};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{limit, parameters};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, limit};
 use crate::routes::{Allowed, Route, Success};
 use crate::state::{Api, Door};
 use crate::time::{Given, Shown};
@@ -21,7 +21,6 @@ use shapes::{
 use std::convert::Infallible;
 use std::sync::Arc;
 use textgate_dispatch::{WebhookChange, WebhookEventView, WebhookInput, WebhookView};
-use textgate_gateway::Problem;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
@@ -311,17 +310,15 @@ async fn asked_again(api: &Api, access: &Access, id: u32, replay: &Replay) -> Re
 }
 
 fn page_of(uri: &Uri, door: Door) -> Result<(Option<String>, usize), ProblemDetails> {
-    let (mut problems, mut cursor, mut most) = (Vec::new(), None, PAGE_DEFAULT);
-    for (name, value) in parameters(uri, LOG_PARAMETERS, door, &mut problems) {
-        match name.as_str() {
+    let (mut cursor, mut most) = (None, PAGE_DEFAULT);
+    query::read(uri, LOG_PARAMETERS, door, |name, value| {
+        match name {
             "cursor" => cursor = Some(value),
-            _ => match limit(&value, PAGE_MOST) {
-                Ok(limit) => most = limit,
-                Err(message) => problems.push(Problem::new(name, message)),
-            },
+            _ => most = limit(&value, PAGE_MOST)?,
         }
-    }
-    if problems.is_empty() { Ok((cursor, most)) } else { Err(ProblemDetails::invalid(problems)) }
+        Ok(())
+    })?;
+    Ok((cursor, most))
 }
 
 #[cfg(test)]

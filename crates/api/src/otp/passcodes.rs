@@ -7,8 +7,9 @@ use super::shapes::{
 use crate::access::{Access, PathId};
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::messages::{IDEMPOTENCY, cursor, idempotency_key, limit, parameters, query};
+use crate::messages::{IDEMPOTENCY, idempotency_key};
 use crate::problem::{ProblemDetails, ProblemType};
+use crate::query::{self, cursor, limit, query};
 use crate::routes::{Allowed, Parameter, Route, Success};
 use crate::shape::Shape;
 use crate::state::{Api, Door};
@@ -18,7 +19,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use std::net::IpAddr;
 use std::sync::Arc;
 use textgate_dispatch::{PasscodeRequest, PasscodeSent};
-use textgate_gateway::Problem;
 use textgate_sms::{MessageId, PasscodeState, PhoneNumber};
 
 /// Most passcodes of one page, and how many where the caller does not say.
@@ -224,14 +224,9 @@ struct Question {
 
 impl Question {
     fn read(uri: &Uri, door: Door) -> Result<Self, ProblemDetails> {
-        let mut problems = Vec::new();
         let mut question = Self { to: None, state: None, before: None, limit: PAGE_DEFAULT };
-        for (name, value) in parameters(uri, LIST_PARAMETERS, door, &mut problems) {
-            if let Err(message) = question.set(&name, &value) {
-                problems.push(Problem::new(name, message));
-            }
-        }
-        if problems.is_empty() { Ok(question) } else { Err(ProblemDetails::invalid(problems)) }
+        query::read(uri, LIST_PARAMETERS, door, |name, value| question.set(name, &value))?;
+        Ok(question)
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! What requests and answers about webhooks look like.
 
-use crate::messages::query;
+use crate::query::query;
 use crate::routes::Parameter;
 use crate::shape::{Object, Shape, optional, required};
 use crate::views::{COUNT, NAME};

@@ -1,6 +1,7 @@
 //! Callers as they are behind a load balancer: each goes to its node, and to the next one where that does not answer.
 
 use crate::cluster::Cluster;
+use crate::kit::PATIENCE;
 use crate::load::{Asked, Book, KEYS};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -87,7 +88,7 @@ impl Callers {
             });
             let mut share: Vec<Asked> = share.collect();
             let messages: Vec<Value> = share.iter().map(Asked::body).collect();
-            let api = cluster.nodes[node].api(key);
+            let api = cluster.nodes[node].api_with(key, PATIENCE);
             let answer = api.post("/v1/messages/batch", json!({"messages": messages})).await.expect(200);
             for (one, result) in share.iter_mut().zip(answer["results"].as_array().unwrap()) {
                 one.id = Some(result["message"]["id"].as_str().unwrap().to_owned());
@@ -118,7 +119,7 @@ impl Callers {
             let (done, unanswered) = call.unwrap();
             book.asked.extend(done);
             for mut one in unanswered {
-                one.ask(&cluster.nodes[0].api(KEYS[one.who].0)).await.unwrap();
+                one.ask(&cluster.nodes[0].api_with(KEYS[one.who].0, PATIENCE)).await.unwrap();
                 book.asked.push(one);
             }
         }

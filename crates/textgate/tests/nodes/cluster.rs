@@ -33,7 +33,12 @@ impl Node {
 
     /// Its API as a caller with this key has it who does not wait for long.
     pub fn api(&self, key: &str) -> Api {
-        let client = reqwest::Client::builder().no_proxy().timeout(CALLER_PATIENCE);
+        self.api_with(key, CALLER_PATIENCE)
+    }
+
+    /// Its API as a caller with this key has it who waits for so long.
+    pub fn api_with(&self, key: &str, patience: Duration) -> Api {
+        let client = reqwest::Client::builder().no_proxy().timeout(patience);
         let client = client.pool_idle_timeout(Duration::from_secs(5)).build().unwrap();
         Api::new(client, self.listen, key)
     }
@@ -152,7 +157,7 @@ impl Cluster {
     pub async fn until_up(&self) {
         for node in &self.nodes {
             node.is_ready().await;
-            node.api(KEY).until_gateway("main", "up").await;
+            node.api_with(KEY, PATIENCE).until_gateway("main", "up").await;
         }
     }
 

@@ -72,7 +72,7 @@ async fn whatever_happens_to_nodes_and_database_nothing_is_lost_and_no_fenced_no
 /// Every message has its receipt; where one has none for long, it is shown what became of it.
 async fn receipts_have_come(cluster: &Cluster) {
     for (key, _) in KEYS {
-        let api = cluster.nodes[0].api(key);
+        let api = cluster.nodes[0].api_with(key, PATIENCE);
         let mut left = Vec::new();
         let all = eventually("every message has its receipt", async || {
             let list = api.get("/v1/messages?status=sent").await.expect(200);
@@ -192,8 +192,9 @@ async fn the_standby_takes_over(cluster: &mut Cluster, callers: &Callers) {
         last = last.max(callers.until_accepted(Some(node), promoted).await);
     }
     for node in &cluster.nodes {
-        // Nobody who reads waits for the machine that is gone.
-        node.api(KEYS[0].0).get("/v1/messages?limit=1").await.expect(200);
+        // Nobody who reads waits until the system believes that the machine is gone.
+        let api = node.api_with(KEYS[0].0, PATIENCE / 3);
+        api.get("/v1/messages?limit=1").await.expect(200);
     }
     cluster.until_few_wait(FEW).await;
     let (doubles, anew) = (Sightings::of(cluster).doubles() - before, all_begun_anew(cluster) - anew);

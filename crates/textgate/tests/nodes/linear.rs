@@ -62,14 +62,14 @@ async fn what_callers_of_three_nodes_are_told_is_what_one_could_have_told_whatev
     .await;
     cluster.until_up().await;
     // Its limits are for all nodes together, and this asks for more than a person would.
-    cluster.nodes[0].api(KEY).put("/v1/guard", json!({"mode": "off"})).await.expect(200);
+    cluster.nodes[0].api_with(KEY, PATIENCE).put("/v1/guard", json!({"mode": "off"})).await.expect(200);
     let rounds = rounds(1);
     let stage = Arc::new(Stage {
         credits: Recorder::new(),
         keys: Recorder::new(),
         passcodes: Recorder::new(),
         codes: codes(&cluster, 60 * rounds).await,
-        sales: cluster.nodes[0].api(KEY).virtual_server("acme/sales").await.unwrap(),
+        sales: cluster.nodes[0].api_with(KEY, PATIENCE).virtual_server("acme/sales").await.unwrap(),
         next_key: AtomicUsize::new(0),
         next_code: AtomicUsize::new(0),
         ends: AtomicBool::new(false),
@@ -131,8 +131,11 @@ async fn codes(cluster: &Cluster, count: usize) -> Vec<(String, String)> {
     let (mut ids, mut codes) = (Vec::new(), Vec::new());
     for n in 0..count {
         let to = format!("1555{n:07}");
-        let made =
-            cluster.nodes[n % 3].api(KEY).post("/v1/otp", json!({"to": to, "ttl_s": 3600})).await.expect(202);
+        let made = cluster.nodes[n % 3]
+            .api_with(KEY, PATIENCE)
+            .post("/v1/otp", json!({"to": to, "ttl_s": 3600}))
+            .await
+            .expect(202);
         ids.push((made["id"].as_str().unwrap().to_owned(), to));
     }
     let came = cluster.smsc.wait_for(PATIENCE, |all| all.len() >= count).await.unwrap();
