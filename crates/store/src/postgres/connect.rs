@@ -5,7 +5,7 @@ use super::schema::SCHEMA;
 use super::tls::{Stream, Tls, Trust};
 use super::writer::silent;
 use crate::StoreError;
-use futures_util::future::{BoxFuture, pending, poll_fn};
+use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::HashMap;
 use std::fmt;
@@ -24,6 +24,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_PATIENCE: Duration = Duration::from_secs(10);
 /// Of several hosts the next is tried when the one before it has not answered for so long. A machine that is gone says nothing.
 const HEAD_START: Duration = Duration::from_millis(250);
+/// Once a host has refused, so long is waited for others that say nothing: they are asked again with it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// How long a machine may leave packets unconfirmed before the connection to it counts as broken. However long a statement takes,
 /// a machine that is there confirms them.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -126,12 +128,10 @@ impl Database {
                 under_way.push(timeout(HOST_PATIENCE, host.connect(self.tls.clone())));
             }
             let is_last = left.len() == 0;
-            let next_is_due = async {
-                if is_last {
-                    pending().await
-                } else {
-                    sleep(HEAD_START).await;
-                }
+            let patience = match (is_last, &why) {
+                (false, _) => HEAD_START,
+                (true, Unreached(None)) => HOST_PATIENCE,
+                (true, Unreached(Some(_))) => LAST_WORD,
             };
             tokio::select! {
                 biased;
@@ -141,7 +141,9 @@ impl Database {
                     Some(Err(_)) => {}
                     None => return Err(why),
                 },
-                () = next_is_due => {}
+                () = sleep(patience), if !under_way.is_empty() => if is_last {
+                    return Err(why);
+                },
             }
         }
     }

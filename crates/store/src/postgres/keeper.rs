@@ -19,22 +19,29 @@ use tokio_postgres::Error;
 const ROUND: Duration = Duration::from_secs(600);
 /// A beat that takes longer than this does not come: the connection is made anew.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// Who had lost the database takes nobody for gone for so long after it is back: the others may have lost it too, and come back as soon.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Keeps at it until it is aborted.
 pub(super) async fn keep(surroundings: Surroundings) {
     let mut is_well = true;
+    let mut grace = Duration::ZERO;
     loop {
         let mut attempt = Instant::now();
         let (notices, heard) = mpsc::unbounded_channel();
         let connected = surroundings.database.connect(Some(notices)).await;
         let why = match connected {
-            Ok(conn) => match listen(&surroundings, &conn, heard, &mut is_well, &mut attempt).await {
-                Ok(never) => match never {},
-                Err(Some(error)) => words(&error),
-                Err(None) => "it does not answer".to_owned(),
-            },
+            Ok(conn) => {
+                let mut seen = Seen::new(Instant::now() + grace);
+                match listen(&surroundings, &conn, heard, &mut seen, &mut is_well, &mut attempt).await {
+                    Ok(never) => match never {},
+                    Err(Some(error)) => words(&error),
+                    Err(None) => "it does not answer".to_owned(),
+                }
+            }
             Err(error) => error.words(),
         };
+        grace = GRACE;
         surroundings.lease.tried(attempt);
         if std::mem::take(&mut is_well) {
             tracing::warn!(error = why, "the database does not hear that this node is alive; it tries again");
@@ -48,6 +55,7 @@ async fn listen(
     surroundings: &Surroundings,
     conn: &Conn,
     mut heard: UnboundedReceiver<Heard>,
+    seen: &mut Seen,
     is_well: &mut bool,
     attempt: &mut Instant,
 ) -> Result<Infallible, Option<Error>> {
@@ -66,12 +74,11 @@ async fn listen(
     missed.into_iter().for_each(|missed| surroundings.lease.tell(missed));
     surroundings.desk.ring_all();
     let mut next_round = Instant::now();
-    let mut seen = Seen::default();
     let mut endpoints = Endpoints::default();
     loop {
         *attempt = Instant::now();
         let done = async {
-            let gone = beat(surroundings, conn, &mut seen).await?;
+            let gone = beat(surroundings, conn, seen).await?;
             endpoints.look(surroundings, conn, gone).await
         };
         match timeout(PATIENCE, done).await {
@@ -136,12 +143,20 @@ fn hear(surroundings: &Surroundings, heard: &Heard) -> bool {
 }
 
 /// What was seen of other nodes at the last beat.
-#[derive(Default)]
 struct Seen {
+    /// From when on silent ones are taken for gone.
+    judges_from: Instant,
     /// Those that are there: with their epochs, and whether they run gateways.
     there: Vec<(i16, i64, bool)>,
     /// Those that are gone, with nothing left.
     settled: Vec<(i16, i64)>,
+}
+
+impl Seen {
+    /// Nothing yet.
+    fn new(judges_from: Instant) -> Self {
+        Self { judges_from, there: Vec::new(), settled: Vec::new() }
+    }
 }
 
 /// When there may be webhook endpoints that nobody delivers to.
@@ -176,7 +191,7 @@ impl Endpoints {
 
 /// A sign of life, and a look for others'. Answers the nodes that are gone.
 async fn beat(surroundings: &Surroundings, conn: &Conn, seen: &mut Seen) -> Result<Vec<(i16, i64)>, Error> {
-    let Seen { there, settled } = seen;
+    let Seen { judges_from, there, settled } = seen;
     let sent = Instant::now();
     if node::beat(conn, surroundings.lease.hold()).await? {
         let now = node::there(conn).await?;
@@ -190,6 +205,9 @@ async fn beat(surroundings: &Surroundings, conn: &Conn, seen: &mut Seen) -> Resu
     } else {
         // The writer finds out when it writes, which may not be soon.
         surroundings.wake_writer();
+    }
+    if sent >= *judges_from {
+        node::fence_the_silent(conn).await?;
     }
     let gone = node::gone(conn).await?;
     if gone.is_empty() || gone == *settled {

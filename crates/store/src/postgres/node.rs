@@ -126,8 +126,8 @@ pub(super) async fn beat(conn: &Conn, hold: Hold) -> Result<bool, Error> {
     Ok(held == 1)
 }
 
-/// Fences the nodes that are silent. Answers all that are gone, with their epochs.
-pub(super) async fn gone(conn: &Conn) -> Result<Vec<(i16, i64)>, Error> {
+/// Fences the nodes that are silent.
+pub(super) async fn fence_the_silent(conn: &Conn) -> Result<(), Error> {
     let silent = conn
         .rows(
             "UPDATE node SET is_up = false, epoch = nextval('node_epoch') WHERE id IN
@@ -140,6 +140,11 @@ pub(super) async fn gone(conn: &Conn) -> Result<Vec<(i16, i64)>, Error> {
         let (id, name): (i16, String) = (row.try_get(0)?, row.try_get(1)?);
         tracing::warn!(node = id, name, "a node is silent; what it has not finished is taken over");
     }
+    Ok(())
+}
+
+/// All that are gone, with their epochs.
+pub(super) async fn gone(conn: &Conn) -> Result<Vec<(i16, i64)>, Error> {
     let gone = conn.rows("SELECT id, epoch FROM node WHERE NOT is_up ORDER BY id", &[]).await?;
     gone.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }

@@ -6,7 +6,7 @@ use crate::contract::*;
 use smallvec::smallvec;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use textgate_sms::*;
 use textgate_store::*;
 
@@ -58,6 +58,34 @@ async fn what_a_fenced_node_has_not_finished_is_taken_over_once_passcodes_first(
     assert_eq!(rest[2].state, MessageState::Scheduled);
     assert!(b.adopt(9).await.unwrap().is_empty());
     assert_eq!(b.unfinished(MessageId::from_u64(0), 9).await.unwrap().len(), 5);
+}
+
+/// All lose a database that fails over: who has it back first must not take over from those who are a moment behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_lost_the_database_gives_others_time_to_come_back() {
+    let Some(([a, _b], database)) = two() else { return };
+    let sql = |sql: &str| Postgres::shared().sql(&database, sql);
+    // One that was there and is silent, and a's connections break: in one transaction, so that no beat comes in between.
+    sql("BEGIN;
+         INSERT INTO textgate.node (id, name, epoch, written, is_up, seen) VALUES (9, 'late', nextval('textgate.node_epoch'), 0, true,
+           clock_timestamp() - interval '20 s');
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'textgate' AND datname = current_database();
+         COMMIT");
+    let began = sql("SELECT clock_timestamp()");
+    let beats = format!("SELECT count(*) FROM textgate.node WHERE id <> 9 AND is_up AND seen > '{began}'");
+    let at = async |condition: &str, wanted: &str| {
+        let looks = async {
+            while sql(condition) != wanted {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Instant::now()
+        };
+        tokio::time::timeout(Duration::from_secs(20), looks).await.expect(condition)
+    };
+    let back = at(&beats, "2").await;
+    let fenced = at("SELECT is_up FROM textgate.node WHERE id = 9", "f").await;
+    assert!(fenced - back > Duration::from_millis(1_500), "{:?}", fenced - back);
+    hears(&a, Notice::PeersChanged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
