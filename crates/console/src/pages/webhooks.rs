@@ -206,7 +206,8 @@ fn fields_of(visit: &Visit, form: &Form, problems: &Problems, has_switch: bool) 
     ];
     for (at, kind) in WebhookKind::ALL.iter().enumerate() {
         let name = name_of(kind.name());
-        let mut field = Field::check(&*name, text.word("webhook_event", &name)).filled(form, problems);
+        let field = Field::check(&*name, text.word("webhook_event", &name)).class("pair");
+        let mut field = field.filled(form, problems);
         if at == 0 {
             field.errors.extend(problems.of("events").map(str::to_owned));
         }
