@@ -165,13 +165,16 @@ fn page(console: &Console, visit: &Visit, form: &Form, problems: &Problems) -> S
         .map(|severity| Choice::new(severity.name(), text.word("severity", severity.name())));
     let label = |name| text.word("alert_setting", name);
     let mut fields = vec![
-        Field::select("group", label("group"), choices()).help(text.get("alert_settings.group_help")),
+        Field::select("group", label("group"), choices())
+            .help(text.get("alert_settings.group_help"))
+            .class("pair"),
         Field::select("escalate_group", label("escalate_group"), choices())
-            .help(text.get("alert_settings.escalate_help")),
+            .help(text.get("alert_settings.escalate_help"))
+            .class("pair"),
     ];
-    fields.extend(NUMBERS.map(|name| Field::number(name, label(name))));
+    fields.extend(NUMBERS.map(|name| Field::number(name, label(name)).class("pair")));
     let time = |name: &'static str, key: &'static str, example: &str| {
-        let mut field = Field::text(name, label(key)).mark(text.get("form.optional"));
+        let mut field = Field::text(name, label(key)).mark(text.get("form.optional")).class("pair");
         field.placeholder = example.to_owned();
         field
     };
@@ -180,11 +183,12 @@ fn page(console: &Console, visit: &Visit, form: &Form, problems: &Problems) -> S
     fields.push(time("quiet_hours.time_zone", "time_zone", "Europe/Berlin"));
     fields.push(
         Field::select("below", label("below"), severities.collect())
-            .help(text.get("alert_settings.below_help")),
+            .help(text.get("alert_settings.below_help"))
+            .class("pair"),
     );
     let conditions = condition_names()
         .into_iter()
-        .map(|name| Field::check(format!("watch[{name}]"), text.word("condition", name)));
+        .map(|name| Field::check(format!("watch[{name}]"), text.word("condition", name)).class("pair"));
     let template_fields = vec![
         Field::text("name", text.get("alert_settings.template_name"))
             .help(text.get("form.name_help"))

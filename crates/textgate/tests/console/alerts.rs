@@ -45,11 +45,11 @@ async fn an_operator_sets_up_who_is_told_and_sees_to_an_alert() {
 
     browser.goto(at, &to("alert-settings")).await;
     browser.fill("hold_s", "many").await;
-    browser.submit("form.settings").await;
+    browser.submit("form.watched").await;
     assert_eq!(browser.count("#problems a").await, 1);
     browser.fill("hold_s", "0").await;
     browser.select("group", "ops").await;
-    browser.submit("form.settings").await;
+    browser.submit("form.watched").await;
     assert!(browser.text().await.contains("The alert settings were applied."));
     let settings = api.get("/v1/alert-settings").await.expect(200);
     assert_eq!((&settings["group"], &settings["hold_s"]), (&json!("ops"), &json!(0)));
