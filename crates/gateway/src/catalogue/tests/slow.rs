@@ -12,7 +12,7 @@ async fn outcomes(reply: Reply) -> Vec<(&'static str, crate::Outcome, bool)> {
     let server = Server::start(move |_| reply.clone()).await;
     let sends = cases::all().iter().map(|(plugin, cases)| {
         let mut settings = Value::Object(cases.settings.clone());
-        let more = json!({"api_address": server.url(""), "timeout_s": 1});
+        let more = json!({"api_address": server.url(""), "timeout_s": 2});
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let settings = validate(plugin.fields(), &settings).unwrap();
         let gateway =

@@ -142,7 +142,7 @@ async fn the_wal_stays_small_under_constant_load() {
     let (written, wal) = (size("store"), size("store-wal"));
     assert!(written > 60 << 20, "enough was written");
     // How much is added while the file is synced depends on the disk; that it is not all shows that the WAL begins anew.
-    assert!(wal < written / 2, "{wal} octets of WAL for {written} in all");
+    assert!(wal < written / 5 * 4, "{wal} octets of WAL for {written} in all");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
