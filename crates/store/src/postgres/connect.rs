@@ -24,8 +24,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const HOST_PATIENCE: Duration = Duration::from_secs(10);
 /// Of several hosts the next is tried when the one before it has not answered for so long. A machine that is gone says nothing.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// Once a host has refused, so long is waited for others that say nothing: they are asked again with it.
-const LAST_WORD: Duration = Duration::from_secs(1);
+/// Once a host has refused, so long is waited for others that say nothing: then all are asked again. A server under load takes a second or
+/// two to let somebody in.
+const LAST_WORD: Duration = Duration::from_secs(3);
 /// How long a machine may leave packets unconfirmed before the connection to it counts as broken. However long a statement takes,
 /// a machine that is there confirms them.
 const SILENCE: Duration = Duration::from_secs(3);
