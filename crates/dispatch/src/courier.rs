@@ -59,7 +59,7 @@ impl Engine {
             let to = carriers[*turn % carriers.len()];
             *turn = turn.wrapping_add(1);
             let (mut taken, mut expired) = (Vec::new(), Vec::new());
-            station.take(AT_ONCE, self.clock.now(), self.clock.now_ms(), &mut taken, &mut expired);
+            station.take(AT_ONCE, self.clock.now(), self.clock.now_ms(), false, &mut taken, &mut expired);
             expired.into_iter().for_each(|submission| self.finish(submission, self.expired()));
             if taken.is_empty() {
                 return true;

@@ -18,6 +18,8 @@ use crate::rotation::Rotation;
 use crate::runners::Runners;
 use crate::station::Station;
 use crate::statistics::Statistics;
+
+use crate::unrecorded::Unrecorded;
 use crate::view::View;
 use crate::watching::Watchers;
 use crate::webhooks::{self, Webhooks};
@@ -69,6 +71,7 @@ pub(crate) struct Engine {
     pub(crate) replies: Replies,
     pub(crate) webhooks: Webhooks,
     pub(crate) inbox: Inbox,
+    pub(crate) unrecorded: Unrecorded,
     /// Messages in memory that are not finished.
     waiting: AtomicUsize,
     runners: Runners,
@@ -120,6 +123,7 @@ impl Engine {
             replies: Replies::default(),
             webhooks: Webhooks::default(),
             inbox: Inbox::default(),
+            unrecorded: Unrecorded::default(),
             waiting: AtomicUsize::new(0),
             runners: Runners::default(),
             is_running: AtomicBool::new(false),

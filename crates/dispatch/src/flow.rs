@@ -309,9 +309,18 @@ impl Engine {
     /// Hands records to the store, which has them when this returns and keeps them whatever happens: nothing waits here. What
     /// receipts that had come early did is told when it is known.
     fn record(self: &Arc<Self>, records: Vec<Finished>) {
+        let count = records.len();
+        self.unrecorded.add(count);
+        self.metrics.unrecorded.set(self.unrecorded.count());
         let (engine, recorded) = (Arc::clone(self), self.store.record(records));
         tokio::spawn(async move {
-            for matched in recorded.await.unwrap_or_default() {
+            let recorded = recorded.await;
+            let may_go_on = engine.unrecorded.written(count);
+            engine.metrics.unrecorded.set(engine.unrecorded.count());
+            if may_go_on {
+                engine.view.load().stations.values().for_each(|station| station.ready.notify_one());
+            }
+            for matched in recorded.unwrap_or_default() {
                 engine.metrics.receipts.inc();
                 engine.matched(&matched);
             }

@@ -25,11 +25,6 @@ impl Lanes {
         next
     }
 
-    /// The next passcode.
-    pub(crate) fn pop_otp(&mut self) -> Option<Box<Submission>> {
-        if self.has_otp() { self.pop() } else { None }
-    }
-
     /// The next one that is no passcode, if it `is_wanted`.
     pub(crate) fn pop_other(
         &mut self,
@@ -46,9 +41,9 @@ impl Lanes {
         next
     }
 
-    /// Whether a passcode waits.
-    pub(crate) fn has_otp(&self) -> bool {
-        self.0.first().is_some_and(|lane| !lane.is_empty())
+    /// Whether any of this kind waits.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        !self.0[usize::from(kind.code())].is_empty()
     }
 
     /// Whether nothing waits.

@@ -45,6 +45,7 @@ mod station;
 mod statistics;
 #[cfg(test)]
 mod testing;
+mod unrecorded;
 mod view;
 mod watching;
 mod webhooks;

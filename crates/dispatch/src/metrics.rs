@@ -64,6 +64,7 @@ pub struct Metrics {
     words: [Counter; Word::ALL.len()],
     pub(crate) opted_out: Counter,
     pub(crate) opt_outs: Gauge,
+    pub(crate) unrecorded: Gauge,
     webhook_attempts: [Counter; WEBHOOKS.len()],
     webhook_delay: Histogram,
     commit: Histogram,
@@ -150,6 +151,9 @@ impl Default for Metrics {
         registry.register("guard_blocks", "Ranges that are blocked now", guard_blocks.clone());
         let opt_outs = Gauge::default();
         registry.register("opt_outs", "Opt-outs that are in force", opt_outs.clone());
+        let unrecorded = Gauge::default();
+        let help = "Outcomes that the store has not written yet; texts wait while there are too many";
+        registry.register("outcomes_unrecorded", help, unrecorded.clone());
         let passcodes = PasscodeMeters::register(&mut registry);
         let webhook_delay = Histogram::new(DELAY);
         registry.register_with_unit(
@@ -196,6 +200,7 @@ impl Default for Metrics {
             words: std::array::from_fn(|i| get(&words, "word", Word::ALL[i].name())),
             opted_out,
             opt_outs,
+            unrecorded,
             webhook_attempts: std::array::from_fn(|i| get(&webhook_attempts, "outcome", WEBHOOKS[i].1)),
             webhook_delay,
             commit,

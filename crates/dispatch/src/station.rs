@@ -205,19 +205,20 @@ impl Station {
     }
 
     /// Moves up to `room` messages into `into`, passcodes first. What is too late goes into `expired`. A tenth of the gateway's
-    /// window is kept for passcodes: behind a backlog one of them need not even wait for an answer to come.
+    /// window is kept for passcodes: behind a backlog one of them need not even wait for an answer to come. With `only_urgent` texts wait.
     pub(crate) fn take(
         &self,
         room: usize,
         now: Instant,
         now_ms: i64,
+        only_urgent: bool,
         into: &mut Vec<Box<Submission>>,
         expired: &mut Vec<Box<Submission>>,
     ) {
         let mut state = self.lock();
         let mut room = state.breaker.room(room, now);
         while room > 0
-            && let Some(submission) = state.next()
+            && let Some(submission) = state.next(only_urgent)
         {
             if is_expired(&submission, now, now_ms) {
                 expired.push(submission);
@@ -229,7 +230,7 @@ impl Station {
             into.push(submission);
         }
         // Another connection of the same gateway may have room; behind a breaker nobody has.
-        let is_more = state.breaker.is_closed() && state.has_next();
+        let is_more = state.breaker.is_closed() && state.has_next(only_urgent);
         drop(state);
         if is_more {
             self.ready.notify_one();
@@ -254,7 +255,7 @@ impl Station {
         }
         let opens = state.breaker.opens_at();
         let is_closed = state.breaker.is_closed();
-        let is_more = is_closed && state.has_next();
+        let is_more = is_closed && state.has_next(false);
         drop(state);
         if is_more {
             self.ready.notify_one();
@@ -426,12 +427,16 @@ impl State {
     }
 
     /// The next message that may be taken.
-    fn next(&mut self) -> Option<Box<Submission>> {
-        if self.is_kept_for_otp() { self.lanes.pop_otp() } else { self.lanes.pop() }
+    fn next(&mut self, only_urgent: bool) -> Option<Box<Submission>> {
+        if self.has_next(only_urgent) { self.lanes.pop() } else { None }
     }
 
-    fn has_next(&self) -> bool {
-        if self.is_kept_for_otp() { self.lanes.has_otp() } else { !self.lanes.is_empty() }
+    fn has_next(&self, only_urgent: bool) -> bool {
+        match only_urgent {
+            _ if self.is_kept_for_otp() => self.lanes.has(Kind::Otp),
+            true => self.lanes.has(Kind::Otp) || self.lanes.has(Kind::Alert),
+            false => !self.lanes.is_empty(),
+        }
     }
 
     /// Whether only the part of the window is free that is kept for passcodes.

@@ -25,7 +25,8 @@ impl Work for StationWork {
         }
         let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());
         let (before, mut expired) = (into.len(), Vec::new());
-        self.station.take(room, now, now_ms, into, &mut expired);
+        let only_urgent = self.engine.unrecorded.are_too_many();
+        self.station.take(room, now, now_ms, only_urgent, into, &mut expired);
         self.taken(now, &mut into[before..], expired, false);
     }
 
@@ -35,7 +36,7 @@ impl Work for StationWork {
         fits: &mut dyn FnMut(&[Box<Submission>], &Submission) -> bool,
         into: &mut Vec<Box<Submission>>,
     ) {
-        if !self.engine.store.may_send() {
+        if !self.engine.store.may_send() || self.engine.unrecorded.are_too_many() {
             return;
         }
         let (now, now_ms) = (self.engine.clock.now(), self.engine.clock.now_ms());

@@ -34,7 +34,7 @@ pub(crate) struct MemoryStore {
     pub(crate) room: Mutex<Option<(u64, u64)>>,
     /// While set, nothing can be written.
     pub(crate) is_full: Mutex<bool>,
-    /// How long the answer about one message, or to its cancel, is on its way. Done is what is asked at once.
+    /// How long the answer about one message, to its cancel, or that outcomes are written is on its way. Done is what is asked at once.
     pub(crate) answers_after: Mutex<Duration>,
     /// Other nodes, where there are any, and this one's place among them.
     pub(crate) company: Option<(Arc<Company>, Arc<Seat>)>,
@@ -172,7 +172,7 @@ impl Store for MemoryStore {
                 self.refunds.lock().unwrap().push(one.id);
             }
         }
-        answer(Ok(Vec::new()))
+        self.later(Ok(Vec::new()))
     }
 
     fn record_receipts(&self, receipts: Vec<ReceiptRecord>) -> Answer<'_, Vec<Option<Matched>>> {
