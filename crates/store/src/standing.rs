@@ -26,6 +26,8 @@ pub(crate) struct Standing {
     pub(crate) text: Option<usize>,
     /// The text goes when this is written back.
     pub(crate) erases_text: bool,
+    /// Payers got their credits back, and are no more.
+    pub(crate) is_refunded: bool,
     /// It was unfinished when its state changed: more than the state has to be written back.
     pub(crate) is_moved: bool,
     /// Where it came to and when, to be told to whoever wants to know.
@@ -50,8 +52,12 @@ impl Standing {
         }
         self.move_to(transition.to, transition.at_ms, transition.reason.clone());
         self.erases_text |= transition.erase_text;
+        if !transition.refund {
+            return SmallVec::new();
+        }
         // Taken out, so that it happens once.
-        if transition.refund { std::mem::take(&mut self.payers) } else { SmallVec::new() }
+        self.is_refunded = !self.payers.is_empty();
+        std::mem::take(&mut self.payers)
     }
 
     /// Draws the conclusion from the receipts that came. Answers the state it led to, if any.

@@ -118,6 +118,10 @@ pub trait Store: Send + Sync + 'static {
     fn messages(&self, vs: VsId, filter: Filter, before: Option<MessageId>, limit: usize)
     -> Answer<'_, Page>;
 
+    /// The newest alerts and texts to this number that credits were paid for and not given back, of all virtual servers: at most 1,000.
+    /// However many there are of other numbers, it costs the same.
+    fn paid_to(&self, number: PhoneNumber, limit: usize) -> Answer<'_, Vec<(MessageId, VsId)>>;
+
     /// Adds figures to those kept of their minute, hour and day: all of a call, or none where it fails. They may be lost with the
     /// last seconds before a crash, as whoever counts them keeps them in memory until then.
     fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()>;
@@ -393,6 +397,9 @@ pub struct CommitStats {
 
 /// Hears what each commit cost.
 pub type Observer = Arc<dyn Fn(CommitStats) + Send + Sync>;
+
+/// Most entries that [`paid_to`](Store::paid_to) answers with.
+pub(crate) const MOST_PAID: usize = 1_000;
 
 /// Most octets that nodes tell each other at once.
 pub const MOST_TOLD: usize = 3_900;

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use textgate_sms::{GatewayId, MessageId, PhoneNumber, VsId};
 use textgate_store::{Filter, StoreError, StoredInbound};
 
+/// Of the newest messages to a phone so many are looked at for one of those who share a gateway.
+const MOST_LOOKED_AT: usize = 200;
+
 /// A whole message of a phone, for all who hear of it. Has no `Debug`: it is somebody's text.
 pub(crate) struct Heard {
     /// Its id.
@@ -72,16 +75,36 @@ impl Engine {
             return Ok(message.vs);
         }
         let sends_by_it = |vs: VsId| view.route(vs).is_some_and(|route| route.gateways_of == message.vs);
-        let others =
-            view.servers().map(|server| server.id).filter(|vs| *vs != message.vs && sends_by_it(*vs));
-        let mut last = (None, message.vs);
-        for vs in std::iter::once(message.vs).chain(others) {
-            let filter = Filter { to: Some(from), ..Filter::default() };
-            let page = self.store.messages(vs, filter, None, 1).await?;
-            last = last.max((page.messages.first().map(|message| message.id), vs));
+        // Whoever sends by another's gateway pays for it.
+        let paid = self.store.paid_to(from, MOST_LOOKED_AT).await?;
+        let Some((newest, vs)) = paid.into_iter().find(|(_, vs)| *vs != message.vs && sends_by_it(*vs))
+        else {
+            // Who never was written to by any of them writes to whose gateway it is.
+            return Ok(message.vs);
+        };
+        Ok(if self.has_written_since(message.vs, from, newest).await? { message.vs } else { vs })
+    }
+
+    /// Whether a virtual server wrote to this number after that message.
+    async fn has_written_since(
+        &self,
+        vs: VsId,
+        to: PhoneNumber,
+        that: MessageId,
+    ) -> Result<bool, StoreError> {
+        let filter = Filter { to: Some(to), since_ms: Some(that.accepted_ms()), ..Filter::default() };
+        let mut before = None;
+        loop {
+            // A page ends where many messages to others lie in between.
+            let page = self.store.messages(vs, filter.clone(), before, 1).await?;
+            if let Some(found) = page.messages.first() {
+                return Ok(found.id > that);
+            }
+            before = page.next;
+            if before.is_none() {
+                return Ok(false);
+            }
         }
-        // Who never was written to by any of them writes to whose gateway it is.
-        Ok(if last.0.is_some() { last.1 } else { message.vs })
     }
 
     /// An answer to an alert. Whose message it is by gateway and rules does not matter: the code and the number that was told decide.

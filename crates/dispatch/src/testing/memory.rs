@@ -11,7 +11,7 @@ use std::future::ready;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use textgate_sms::{AlertState, MessageId, MessageState, PhoneNumber, VsId};
+use textgate_sms::{AlertState, Kind, MessageId, MessageState, PhoneNumber, VsId};
 use textgate_store::*;
 
 /// What an Idempotency-Key stands for: a request, and the message it made.
@@ -310,6 +310,20 @@ impl Store for MemoryStore {
 
     fn messages(&self, _: VsId, _: Filter, _: Option<MessageId>, _: usize) -> Answer<'_, Page> {
         answer(Ok(Page { messages: Vec::new(), next: None }))
+    }
+
+    fn paid_to(&self, number: PhoneNumber, limit: usize) -> Answer<'_, Vec<(MessageId, VsId)>> {
+        let messages = self.messages.lock().unwrap();
+        let fits = |message: &&StoredMessage| {
+            message.to == number && message.kind != Kind::Otp && !message.payers.is_empty()
+        };
+        answer(Ok(messages
+            .values()
+            .rev()
+            .filter(fits)
+            .take(limit)
+            .map(|message| (message.id, message.vs))
+            .collect()))
     }
 
     fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {

@@ -66,6 +66,7 @@ fn accept_one(unit: &mut Unit, fresh: &Fresh) -> Result<Accepted, StoreError> {
         ended_ms: None,
         text: Some(message.sealed_text.len()),
         erases_text: false,
+        is_refunded: false,
         is_moved: false,
         moves: Default::default(),
         size: 0,

@@ -7,6 +7,7 @@ use super::{
     opt_out, page, passcodes, peers, retention, sealed, sign_ins, webhooks,
 };
 use crate::queue::Urgency;
+use crate::store::MOST_PAID;
 use crate::webhook::MOST_EVENTS;
 use crate::*;
 use futures_util::future::{BoxFuture, ready};
@@ -209,6 +210,10 @@ impl Store for PostgresStore {
             let filter = filter.clone();
             Box::pin(async move { page::page(conn, vs, &filter, before, limit).await })
         })
+    }
+
+    fn paid_to(&self, number: PhoneNumber, limit: usize) -> Answer<'_, Vec<(MessageId, VsId)>> {
+        self.read(move |conn| Box::pin(list::paid_to(conn, number, limit.min(MOST_PAID))))
     }
 
     fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {

@@ -97,6 +97,21 @@ pub(super) async fn scheduled(
         .collect()
 }
 
+/// The newest alerts and texts to a number that were paid for.
+pub(super) async fn paid_to(
+    conn: &Conn,
+    number: PhoneNumber,
+    limit: usize,
+) -> Result<Vec<(MessageId, VsId)>, Error> {
+    let sql = "SELECT id, vs FROM message WHERE number = $1 AND payers IS NOT NULL AND kind <> 0 ORDER BY id DESC LIMIT $2";
+    let rows = conn.rows(sql, &[&(number.as_u64() as i64), &(limit as i64)]).await?;
+    let read = |row: &Row| {
+        let (id, vs): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((MessageId::from_u64(id as u64), VsId(u32::try_from(vs).unwrap_or(0))))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// The newest id there is, of messages, alerts and what phones sent; 0 where there is none.
 pub(super) async fn newest(conn: &Conn) -> Result<MessageId, Error> {
     let sql = "SELECT greatest((SELECT id FROM message ORDER BY id DESC LIMIT 1),

@@ -298,6 +298,7 @@ fn standing(row: &Row) -> Result<Standing, Error> {
         line: TimeLine::from_stored(row.try_get(9)?),
         text: row.try_get::<_, Option<i32>>(10)?.map(|length| length as usize),
         erases_text: false,
+        is_refunded: false,
         is_moved: false,
         moves: SmallVec::new(),
         size: 0,

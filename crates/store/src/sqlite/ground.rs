@@ -5,7 +5,7 @@ use super::{early, webhooks};
 use crate::awaiting::Awaiting;
 use crate::events::TimeLine;
 use crate::rules::{EarlyReceipt, Ground, Under};
-use crate::standing::{Standing, payers_from_stored, payers_stored};
+use crate::standing::{Standing, payers_from_stored};
 use crate::{ReceiptRecord, WebhookKind};
 use rusqlite::{OptionalExtension, Row, params};
 use smallvec::SmallVec;
@@ -41,6 +41,7 @@ impl Ground for Session<'_> {
                 line: TimeLine::from_stored(row.get(8)?),
                 text: row.get::<_, Option<i64>>(9)?.map(|length| length as usize),
                 erases_text: false,
+                is_refunded: false,
                 is_moved: false,
                 moves: SmallVec::new(),
                 size: 0,
@@ -66,15 +67,17 @@ impl Ground for Session<'_> {
             (room.saturating_sub(2)..=room).rev().find(|length| blob_size(*length) <= room).unwrap_or(0);
         let id = standing.id.as_u64() as i64;
         let (state, changed, ended) = (standing.state.code(), standing.changed_ms, standing.ended_ms);
-        let payers = payers_stored(&standing.payers);
-        let payers = payers.as_deref();
         let awaiting = standing.awaiting.as_ref().map(Awaiting::stored);
         let events = standing.line.padded(room);
         let statements = &mut self.statements;
+        if standing.is_refunded {
+            // By itself, as it is seldom and changes an index.
+            statements.refunded.execute([id])?;
+        }
         if standing.erases_text {
-            statements.finish_erased.execute(params![id, state, changed, ended, payers, awaiting, events])?;
+            statements.finish_erased.execute(params![id, state, changed, ended, awaiting, events])?;
         } else if standing.is_moved {
-            statements.finish.execute(params![id, state, changed, ended, payers, awaiting, events])?;
+            statements.finish.execute(params![id, state, changed, ended, awaiting, events])?;
         } else {
             // Leaves out what only the end of being unfinished changes, and with it an index.
             statements.progress.execute(params![id, state, changed, awaiting, events])?;

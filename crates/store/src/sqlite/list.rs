@@ -92,6 +92,22 @@ pub(super) fn scheduled(
     Ok(found)
 }
 
+/// The newest alerts and texts to a number that were paid for.
+pub(super) fn paid_to(
+    connection: &Connection,
+    number: PhoneNumber,
+    limit: usize,
+) -> rusqlite::Result<Vec<(MessageId, VsId)>> {
+    let read = |row: &Row<'_>| Ok((MessageId::from_u64(row.get::<_, i64>(0)? as u64), VsId(row.get(1)?)));
+    connection
+        .prepare_cached(
+            "SELECT id, vs FROM message INDEXED BY message_paid WHERE number = ?1 AND payers IS NOT NULL AND kind <> 0
+             ORDER BY id DESC LIMIT ?2",
+        )?
+        .query_map(params![number.as_u64() as i64, limit as i64], read)?
+        .collect()
+}
+
 /// The newest id there is; 0 where there is none.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<MessageId> {
     let newest = connection.query_row(

@@ -38,6 +38,7 @@ mod webhooks;
 mod writer;
 
 use crate::queue::{Urgency, Waiting};
+use crate::store::MOST_PAID;
 use crate::webhook::MOST_EVENTS;
 use crate::*;
 use command::{Queue, Task, Work};
@@ -354,6 +355,10 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Answer<'_, Page> {
         self.read(move |connection| page::page(connection, vs, &filter, before, limit))
+    }
+
+    fn paid_to(&self, number: PhoneNumber, limit: usize) -> Answer<'_, Vec<(MessageId, VsId)>> {
+        self.read(move |connection| list::paid_to(connection, number, limit.min(MOST_PAID)))
     }
 
     fn add_figures(&self, tallies: Vec<Tally>) -> Answer<'_, ()> {

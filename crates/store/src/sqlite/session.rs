@@ -15,6 +15,7 @@ pub(super) struct Statements<'c> {
     pub(super) standing: Statement<'c>,
     pub(super) finish_erased: Statement<'c>,
     pub(super) finish: Statement<'c>,
+    pub(super) refunded: Statement<'c>,
     pub(super) progress: Statement<'c>,
     pub(super) add_receipt_id: Statement<'c>,
     pub(super) find_receipt_id: Statement<'c>,
@@ -40,13 +41,13 @@ impl<'c> Statements<'c> {
                  FROM message WHERE id = ?1",
             )?,
             finish_erased: prepare(
-                "UPDATE message SET state = ?2, changed_ms = ?3, ended_ms = ?4, payers = ?5, awaiting = ?6, events = ?7,
-                 text = NULL WHERE id = ?1",
-            )?,
-            finish: prepare(
-                "UPDATE message SET state = ?2, changed_ms = ?3, ended_ms = ?4, payers = ?5, awaiting = ?6, events = ?7
+                "UPDATE message SET state = ?2, changed_ms = ?3, ended_ms = ?4, awaiting = ?5, events = ?6, text = NULL
                  WHERE id = ?1",
             )?,
+            finish: prepare(
+                "UPDATE message SET state = ?2, changed_ms = ?3, ended_ms = ?4, awaiting = ?5, events = ?6 WHERE id = ?1",
+            )?,
+            refunded: prepare("UPDATE message SET payers = NULL WHERE id = ?1")?,
             progress: prepare(
                 "UPDATE message SET state = ?2, changed_ms = ?3, awaiting = ?4, events = ?5 WHERE id = ?1",
             )?,

@@ -57,6 +57,35 @@ pub async fn a_list_shows_what_fits_all_of_its_filter(stores: &impl Stores) {
     check(Filter { to: Some(number(99)), ..all() }, |_| false).await;
 }
 
+pub async fn who_paid_to_write_to_a_number_is_found_the_newest_first(stores: &impl Stores) {
+    let store = stores.open();
+    tenants(&store).await;
+    allocate(&store, VS, 100).await;
+    let kinds = [Kind::Otp, Kind::Alert, Kind::Text];
+    for n in 0..30 {
+        let vs = VsId(VS.0 + n as u32 % 2);
+        // Every fourth has a gateway of its own.
+        let payers = if n % 4 == 3 { Default::default() } else { [VS].into_iter().collect() };
+        let to = number(n % 5);
+        accept_one(&store, NewMessage { vs, kind: kinds[n as usize % 3], payers, to, ..message(n) }).await;
+    }
+    let paid_to = async |to, limit| {
+        let found = store.paid_to(number(to), limit).await.unwrap();
+        found
+            .into_iter()
+            .map(|(found, vs)| ((found.as_u64() - id(0).as_u64()) >> 21, vs.0 - VS.0))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(paid_to(2, 9).await, [(22, 0), (17, 1), (2, 0)]);
+    assert_eq!(paid_to(2, 2).await, [(22, 0), (17, 1)]);
+    assert_eq!(paid_to(77, 9).await, []);
+    // What was given back was never written; what was sent stays.
+    let failed = Transition { refund: true, ..transition(MessageState::Failed) };
+    let refunded = Finished { transition: Some(failed), ..sent(17, &[]) };
+    store.record(vec![refunded, sent(22, &[])]).await.unwrap();
+    assert_eq!(paid_to(2, 9).await, [(22, 0), (2, 0)]);
+}
+
 pub async fn a_page_that_fits_little_ends_and_goes_on(stores: &impl Stores) {
     let store = stores.open();
     for first in (0..30_000).step_by(1_000) {

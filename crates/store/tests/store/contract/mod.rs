@@ -102,6 +102,7 @@ macro_rules! every_store_keeps {
                 a_list_has_each_message_once_the_newest_first
                 a_list_shows_what_fits_all_of_its_filter
                 a_page_that_fits_little_ends_and_goes_on
+                who_paid_to_write_to_a_number_is_found_the_newest_first
                 a_rare_state_is_found_at_once_behind_a_long_history;
             figures:
                 figures_add_up_by_minute_hour_and_day_and_are_there_after_reopening

@@ -224,6 +224,7 @@ const AFTER_THE_FIRST: &str = "SET search_path = textgate;
     ALTER TABLE inbound DROP COLUMN vs, DROP COLUMN is_heard, DROP COLUMN phone, DROP COLUMN key,
         ALTER COLUMN id SET GENERATED ALWAYS;
     ALTER TABLE node DROP COLUMN is_running;
+    DROP INDEX message_paid;
     DELETE FROM meta WHERE name LIKE 'key_mark%' OR name IN ('next_consent', 'next_webhook');
     UPDATE schema SET version = 1";
 
