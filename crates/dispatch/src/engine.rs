@@ -18,7 +18,6 @@ use crate::rotation::Rotation;
 use crate::runners::Runners;
 use crate::station::Station;
 use crate::statistics::Statistics;
-
 use crate::unrecorded::Unrecorded;
 use crate::view::View;
 use crate::watching::Watchers;

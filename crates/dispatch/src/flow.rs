@@ -311,12 +311,13 @@ impl Engine {
     fn record(self: &Arc<Self>, records: Vec<Finished>) {
         let count = records.len();
         self.unrecorded.add(count);
-        self.metrics.unrecorded.set(self.unrecorded.count());
+        // Added to and taken from, never set: two that set it could leave it wrong.
+        self.metrics.unrecorded.inc_by(count as i64);
         let (engine, recorded) = (Arc::clone(self), self.store.record(records));
         tokio::spawn(async move {
             let recorded = recorded.await;
             let may_go_on = engine.unrecorded.written(count);
-            engine.metrics.unrecorded.set(engine.unrecorded.count());
+            engine.metrics.unrecorded.dec_by(count as i64);
             if may_go_on {
                 engine.view.load().stations.values().for_each(|station| station.ready.notify_one());
             }

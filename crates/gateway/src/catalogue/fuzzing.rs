@@ -43,10 +43,7 @@ pub fn provider_answer(octets: &[u8]) {
     assert!(outcome.detail.len() <= 300, "{}", outcome.detail);
     assert!(outcome.segments_sent <= 3 && outcome.provider_ids.len() <= 256);
     assert!(outcome.retry_after.is_none_or(|wait| wait.as_secs() <= 3600));
-    assert!(
-        gateway.balance(&answer).is_ok_and(|balance| balance.amount.is_finite())
-            || gateway.balance(&answer).is_err()
-    );
+    assert!(gateway.balance(&answer).ok().is_none_or(|balance| balance.amount.is_finite()));
     let _ = gateway.token(&answer);
 }
 

@@ -197,3 +197,8 @@ pub(super) fn unavailable(error: &tokio_postgres::Error) -> StoreError {
     };
     StoreError::Unavailable(format!("PostgreSQL: {what}; {advice}"))
 }
+
+/// It says nothing.
+pub(super) fn silent() -> StoreError {
+    StoreError::Unavailable("PostgreSQL does not answer; see whether it runs and can be reached".to_owned())
+}

@@ -1,9 +1,8 @@
 //! Where the database is, how it is reached, and one connection to it. The URL's password is shown nowhere.
 
-use super::command::unavailable;
+use super::command::{silent, unavailable};
 use super::schema::SCHEMA;
 use super::tls::{Stream, Tls, Trust};
-use super::writer::silent;
 use crate::StoreError;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -45,9 +44,7 @@ const SET_UP: &str = "SET application_name = 'textgate'; SET client_encoding = '
 /// Where the database is.
 #[derive(Clone)]
 pub struct Database {
-    /// As the URL has it.
-    config: Config,
-    /// The same for each of its hosts.
+    /// What the URL says, for each of its hosts.
     hosts: Vec<Config>,
     tls: Tls,
     shown: String,
@@ -61,7 +58,7 @@ impl fmt::Debug for Database {
 
 impl PartialEq for Database {
     fn eq(&self, other: &Self) -> bool {
-        self.config == other.config
+        self.hosts == other.hosts
     }
 }
 
@@ -116,7 +113,7 @@ impl Database {
         }
         let hosts = each_host(&config).map_err(|why| wrong(why.to_owned()))?;
         let shown = shown(&config);
-        Ok(Self { config, hosts, tls, shown })
+        Ok(Self { hosts, tls, shown })
     }
 
     /// A connection to the first host that will do, as it comes: those of the URL are tried in its order, and none waits for one that
@@ -540,7 +537,7 @@ mod tests {
 
     #[test]
     fn another_machine_must_show_a_certificate_unless_told_otherwise() {
-        let mode = |url: &str| Database::parse(url).unwrap().config.get_ssl_mode();
+        let mode = |url: &str| Database::parse(url).unwrap().hosts[0].get_ssl_mode();
         assert_eq!(mode("postgres://u@127.0.0.1/d"), SslMode::Disable);
         assert_eq!(mode("postgres://u@localhost/d"), SslMode::Disable);
         assert_eq!(mode("postgres://u@%2Frun%2Fpostgresql/d"), SslMode::Disable);

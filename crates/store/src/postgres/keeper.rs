@@ -31,14 +31,11 @@ pub(super) async fn keep(surroundings: Surroundings) {
         let (notices, heard) = mpsc::unbounded_channel();
         let connected = surroundings.database.connect(Some(notices)).await;
         let why = match connected {
-            Ok(conn) => {
-                let mut seen = Seen::new(Instant::now() + grace);
-                match listen(&surroundings, &conn, heard, &mut seen, &mut is_well, &mut attempt).await {
-                    Ok(never) => match never {},
-                    Err(Some(error)) => words(&error),
-                    Err(None) => "it does not answer".to_owned(),
-                }
-            }
+            Ok(conn) => match listen(&surroundings, &conn, heard, grace, &mut is_well, &mut attempt).await {
+                Ok(never) => match never {},
+                Err(Some(error)) => words(&error),
+                Err(None) => "it does not answer".to_owned(),
+            },
             Err(error) => error.words(),
         };
         grace = GRACE;
@@ -55,7 +52,7 @@ async fn listen(
     surroundings: &Surroundings,
     conn: &Conn,
     mut heard: UnboundedReceiver<Heard>,
-    seen: &mut Seen,
+    grace: Duration,
     is_well: &mut bool,
     attempt: &mut Instant,
 ) -> Result<Infallible, Option<Error>> {
@@ -74,11 +71,12 @@ async fn listen(
     missed.into_iter().for_each(|missed| surroundings.lease.tell(missed));
     surroundings.desk.ring_all();
     let mut next_round = Instant::now();
+    let mut seen = Seen { judges_from: Instant::now() + grace, there: Vec::new(), settled: Vec::new() };
     let mut endpoints = Endpoints::default();
     loop {
         *attempt = Instant::now();
         let done = async {
-            let gone = beat(surroundings, conn, seen).await?;
+            let gone = beat(surroundings, conn, &mut seen).await?;
             endpoints.look(surroundings, conn, gone).await
         };
         match timeout(PATIENCE, done).await {
@@ -150,13 +148,6 @@ struct Seen {
     there: Vec<(i16, i64, bool)>,
     /// Those that are gone, with nothing left.
     settled: Vec<(i16, i64)>,
-}
-
-impl Seen {
-    /// Nothing yet.
-    fn new(judges_from: Instant) -> Self {
-        Self { judges_from, there: Vec::new(), settled: Vec::new() }
-    }
 }
 
 /// When there may be webhook endpoints that nobody delivers to.

@@ -7,7 +7,7 @@
 mod strays;
 mod trouble;
 
-use super::command::{Command, Failure, Queue, Task, Trouble, Way, trouble, unavailable};
+use super::command::{Command, Failure, Queue, Task, Trouble, Way, silent, trouble, unavailable};
 use super::connect::{Conn, Database, in_order, values};
 use super::desk::Desk;
 use super::lease::Lease;
@@ -27,7 +27,6 @@ use strays::Strays;
 use textgate_sms::MessageId;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-pub(super) use trouble::silent;
 use trouble::{CLOSE_PATIENCE, gone};
 
 /// Most messages, outcomes and receipts in one transaction, so that after a burst nobody waits for the whole of it.

@@ -297,11 +297,10 @@ impl Engine {
             let settings = &view.alert_setup(vs).settings;
             let is_watched =
                 [Condition::DeliveryRate, Condition::Latency].into_iter().any(|kind| settings.watches(kind));
-            let kept = match is_watched {
-                true => self.figures_before(vs).await,
-                false => continue,
-            };
-            let kept = match kept {
+            if !is_watched {
+                continue;
+            }
+            let kept = match self.figures_before(vs).await {
                 Ok(kept) => kept,
                 Err(error) => return tracing::debug!(%error, "what is usual is learnt anew"),
             };

@@ -1,7 +1,7 @@
 //! What the writer does while the database takes nothing, and how it begins again.
 
 use super::super::adopt;
-use super::super::command::unavailable;
+use super::super::command::{silent, unavailable};
 use super::super::connect::Conn;
 use super::super::node::{self, FENCE, Hold};
 use super::{Batch, Fault, PATIENCE, Writer, answer_all};
@@ -206,8 +206,4 @@ pub(super) fn gone() -> StoreError {
     StoreError::Unavailable(
         "PostgreSQL: the connection is gone; see whether it runs and can be reached".to_owned(),
     )
-}
-
-pub(in super::super) fn silent() -> StoreError {
-    StoreError::Unavailable("PostgreSQL does not answer; see whether it runs and can be reached".to_owned())
 }
